@@ -1,0 +1,29 @@
+# Everything lives in .venv, made from uv.lock; nothing is installed elsewhere and no step needs root.
+# `make repro` runs the pipeline, `make test` runs what CI runs.
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+# TensorFlow's GPU build where there is an NVIDIA GPU, else its CPU build.
+DEVICE := $(if $(shell nvidia-smi --list-gpus 2>/dev/null),gpu,cpu)
+
+.PHONY: repro test setup clean
+
+repro: setup
+	dvc repro
+
+test: setup
+	ruff check
+	ruff format --check
+	mypy
+	lint-imports
+	pytest
+
+setup: .venv/synced-$(DEVICE)
+
+.venv/synced-$(DEVICE): pyproject.toml uv.lock
+	command -v uv >/dev/null || python3 tools/install_uv.py
+	uv sync --locked --inexact --group $(DEVICE) --group test --group lint
+	touch $@
+
+clean:
+	rm -rf .venv dvclive

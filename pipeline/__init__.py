@@ -1,0 +1,1 @@
+"""Train, compare and explain image classifiers: the library behind the stages."""

@@ -1,0 +1,1 @@
+"""One network a file; each exports ``build(input_shape, classes, *, …options) -> keras.Model``."""

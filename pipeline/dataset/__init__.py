@@ -1,0 +1,1 @@
+"""From files on the net to validated arrays: sources, formats, normalization, partition."""

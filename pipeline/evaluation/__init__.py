@@ -1,0 +1,1 @@
+"""Scores, intervals and confusion, counted from predictions; imports no Keras."""

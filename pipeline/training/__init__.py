@@ -1,0 +1,1 @@
+"""Compile, fit, keep the best epoch, predict."""
