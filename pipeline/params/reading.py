@@ -1,0 +1,100 @@
+"""Read and check ``params.yaml``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError
+
+from pipeline.errors import InputError
+from pipeline.params.schema import ModelParams, Params
+
+
+def read_params(path: Path = Path("params.yaml")) -> Params:
+    """Read all parameters, whatever the caller needs of them, so that a mistake anywhere stops every stage.
+
+    The file is read as YAML 1.2, as DVC does; under YAML 1.1 ``1e-3`` would be a string.
+
+    Raises InputError naming file, line, parameter, what was found and what is allowed, for each mistake.
+    """
+    try:
+        text = path.read_text()
+        values = YAML(typ="safe", pure=True).load(text)
+    except OSError as error:
+        raise InputError(f"{path}: found no readable file ({error.strerror}), expected the parameters") from error
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise InputError(f"{path}:{line}: expected YAML, found a mistake: {error.problem}") from error
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise InputError("\n".join(_explain(path, text, values, error.errors()))) from error
+
+
+def model_named(params: Params, name: str) -> ModelParams:
+    """The entry `name` of ``models``.
+
+    Raises InputError naming the models there are.
+    """
+    if name not in params.models:
+        raise InputError(f"model: found {name!r}, expected one of {', '.join(params.models)}")
+    return params.models[name]
+
+
+def _explain(path: Path, text: str, values: Any, errors: Sequence[ErrorDetails]) -> list[str]:
+    """One line a wrong parameter; the alternatives of a union are joined by "or"."""
+    expected: dict[tuple[str | int, ...], list[str]] = {}
+    found: dict[tuple[str | int, ...], str] = {}
+    for error in errors:
+        keys = _existing(values, error)
+        expected.setdefault(keys, []).append(error["msg"])
+        found[keys] = "nothing" if error["type"] == "missing" else _shortened(_value(values, keys))
+    lined = YAML(typ="rt").load(text)
+    return [
+        f"{path}:{_line(lined, keys)}: {'.'.join(map(str, keys)) or 'the file'}: "
+        f"found {found[keys]}, expected: {' or '.join(messages)}"
+        for keys, messages in expected.items()
+    ]
+
+
+def _existing(values: Any, error: ErrorDetails) -> tuple[str | int, ...]:
+    """The keys that lead to the wrong parameter, without the names of union members that pydantic puts between."""
+    location: list[Any] = list(error["loc"])
+    if "key" in error.get("ctx", {}):
+        location += str(error["ctx"]["key"]).split(".")
+    missing = [location.pop()] if error["type"] == "missing" else []
+    keys: list[str | int] = []
+    for key in location:
+        if (isinstance(values, dict) and key in values) or (isinstance(values, list) and isinstance(key, int)):
+            keys.append(key)
+            values = values[key]
+    return (*keys, *missing)
+
+
+def _value(values: Any, keys: Sequence[str | int]) -> Any:
+    for key in keys:
+        values = values[key]
+    return values
+
+
+def _shortened(value: Any, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _line(lined: Any, keys: Sequence[str | int]) -> int:
+    """Line of the last key that stands in the file, from 1."""
+    line = 1
+    for key in keys:
+        if isinstance(lined, CommentedSeq):
+            line = lined.lc.item(key)[0] + 1
+        elif isinstance(lined, CommentedMap) and key in lined:
+            line = lined.lc.key(key)[0] + 1
+        else:
+            break
+        lined = lined[key]
+    return line

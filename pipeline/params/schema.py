@@ -1,0 +1,218 @@
+"""What ``params.yaml`` may hold.
+
+The schema refuses and never changes: unknown keys, wrong types and values out of range are errors, no field has a
+default and nothing is converted. So an edit here cannot change a result, and no stage declares these modules as a
+dependency.
+"""
+
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from pipeline.params.options import architectures, with_options
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
+DebianPackage = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Section(BaseModel):
+    """A mapping of ``params.yaml``: its keys are exactly the fields."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_unknown_keys(cls, section: Any) -> Any:
+        """Name the keys that are allowed, which pydantic's own error does not."""
+        for key in section if isinstance(section, dict) else ():
+            if key not in cls.model_fields:
+                allowed = ", ".join(cls.model_fields)
+                raise PydanticCustomError(
+                    "unknown_key", "unknown key; allowed: {allowed}", {"key": key, "allowed": allowed}
+                )
+        return section
+
+
+class UrlSource(Section):
+    """Files below an HTTPS address."""
+
+    url: HttpsUrl
+
+
+class DebianSource(Section):
+    """Files inside a package of the machine's Debian or Ubuntu archive."""
+
+    debian: DebianPackage
+
+
+class FolderSource(Section):
+    """Files in a local folder, relative to the repository."""
+
+    folder: Text
+
+
+def _kind(source: Any) -> str | None:
+    """Tag of a source: its first key, whether it was validated already or not."""
+    keys = type(source).model_fields if isinstance(source, Section) else source
+    return next(iter(keys), None) if isinstance(keys, dict) else None
+
+
+Source = Annotated[
+    Annotated[UrlSource, Tag("url")] | Annotated[DebianSource, Tag("debian")] | Annotated[FolderSource, Tag("folder")],
+    Discriminator(_kind, custom_error_type="source", custom_error_message="a source is one of url, debian, folder"),
+]
+
+
+class RawFile(Section):
+    """A file as the sources name it, and the SHA-256 of its unpacked content."""
+
+    name: FileName
+    sha256: Sha256 | None
+
+
+class IdxFiles(Section):
+    """The four files of the IDX form."""
+
+    train_images: RawFile
+    train_labels: RawFile
+    test_images: RawFile
+    test_labels: RawFile
+
+
+class CsvFiles(Section):
+    """The two files of the CSV form."""
+
+    train: RawFile
+    test: RawFile
+
+
+class DataParams(Section):
+    """Where the data comes from and how it is read."""
+
+    sources: Annotated[list[Source], Field(min_length=1)]
+    format: Literal["idx", "csv"]
+    idx: IdxFiles
+    csv: CsvFiles
+    classes: Annotated[list[Text], Field(min_length=2, max_length=256)]
+    normalization: Literal["minmax", "standard"]
+
+    @model_validator(mode="after")
+    def refuse_equal_classes(self) -> Self:
+        """Two classes of one name could not be told apart in a table."""
+        if len(set(self.classes)) < len(self.classes):
+            raise PydanticCustomError("classes", "class names must differ", {"key": "classes"})
+        return self
+
+
+class SplitParams(Section):
+    """How the training images are divided."""
+
+    validation: Share
+    seed: Seed
+
+
+class AdaptiveOptimizer(Section):
+    """An optimizer of the Adam family, at Keras' settings but for the learning rate."""
+
+    name: Literal["adam", "nadam", "rmsprop"]
+    learning_rate: PositiveFloat
+
+
+class SgdOptimizer(Section):
+    """Stochastic gradient descent; with ``batch_size: full``, plain gradient descent."""
+
+    name: Literal["sgd"]
+    learning_rate: PositiveFloat
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+
+
+class AdamwOptimizer(Section):
+    """Adam with decoupled weight decay."""
+
+    name: Literal["adamw"]
+    learning_rate: PositiveFloat
+    weight_decay: NonNegativeFloat
+
+
+class ModelParams(Section):
+    """How one model is trained; the options of its architecture stand beside these fields."""
+
+    architecture: str
+    optimizer: Annotated[AdaptiveOptimizer | SgdOptimizer | AdamwOptimizer, Discriminator("name")]
+    batch_size: PositiveInt | Literal["full"]
+    epochs: PositiveInt
+    seed: Seed
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments of the architecture's ``build``."""
+        return self.model_dump(exclude=set(ModelParams.model_fields))
+
+
+if TYPE_CHECKING:
+    AnyModel = ModelParams
+else:
+    AnyModel = Annotated[
+        reduce(or_, (with_options(name, ModelParams) for name in architectures())),
+        Discriminator("architecture"),
+    ]
+
+
+class Claim(Section):
+    """What the article behind a model says it reaches."""
+
+    article: Text
+    claim: Text
+    accuracy: Share | None
+
+
+class ReportParams(Section):
+    """What the report says beside the measured figures."""
+
+    claims: dict[Name, Claim]
+
+
+class Params(Section):
+    """The whole of ``params.yaml``."""
+
+    model: Name
+    data: DataParams
+    split: SplitParams
+    models: Annotated[dict[Name, AnyModel], Field(min_length=1)]
+    report: ReportParams
+
+    @model_validator(mode="after")
+    def refuse_unknown_models(self) -> Self:
+        """`model` and the claims speak of models that exist, and none takes the candidate's file."""
+        known = ", ".join(self.models)
+        if "candidate" in self.models:
+            raise PydanticCustomError(
+                "name", "the name is taken by metrics/candidate.json", {"key": "models.candidate"}
+            )
+        if self.model not in self.models:
+            raise PydanticCustomError("name", "the name of a model; allowed: {known}", {"key": "model", "known": known})
+        for name in self.report.claims:
+            if name not in self.models:
+                key = f"report.claims.{name}"
+                raise PydanticCustomError("name", "the name of a model; allowed: {known}", {"key": key, "known": known})
+        return self
