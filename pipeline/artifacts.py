@@ -3,14 +3,18 @@
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from pipeline.errors import InputError
 
 
 @contextmanager
@@ -31,6 +35,16 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def existing(path: Path, stage: str) -> Path:
+    """Give `path` back.
+
+    Raises InputError naming the stage that makes it if it does not exist.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: found no such file; `dvc repro {stage}` makes it")
+    return path
+
+
 def write_npz(path: Path, arrays: Mapping[str, npt.ArrayLike]) -> None:
     """Write named arrays, compressed; equal arrays give equal bytes."""
     with replacing(path) as temporary:
@@ -38,9 +52,15 @@ def write_npz(path: Path, arrays: Mapping[str, npt.ArrayLike]) -> None:
 
 
 def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Read the arrays that `write_npz` wrote; a pickled object in the file raises ValueError."""
-    with np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
+    """Read the arrays that `write_npz` wrote.
+
+    Raises InputError if the file is damaged, of another kind, or holds pickled objects.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return dict(archive)
+    except (BadZipFile, EOFError, TypeError, ValueError, zlib.error) as error:
+        raise InputError(f"{path}: expected an archive of arrays, found: {error}") from error
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -15,7 +15,7 @@ def main() -> None:
     name = " ".join(sys.argv[1:])
     params = model_named(read_params(), name)
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before the import, which takes seconds and follows the check
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import, which takes seconds and follows the check
     from pipeline.catalogue import build
     from pipeline.training.device import describe, make_repeatable
     from pipeline.training.fit import fit, with_normalization
@@ -28,11 +28,9 @@ def main() -> None:
     model = with_normalization(network, normalization)
     result = fit(name, model, params, parts["train"], parts["validation"])
 
-    predictions = {}
-    for part, data in parts.items():
-        predictions[f"{part}_labels"] = data.labels
-        predictions[f"{part}_probabilities"] = predict(model, data.images)
-    write_npz(Path(f"data/predictions/{name}.npz"), predictions)
+    labels = {f"{part}_labels": images.labels for part, images in parts.items()}
+    probabilities = {f"{part}_probabilities": predict(model, images.images) for part, images in parts.items()}
+    write_npz(Path(f"data/predictions/{name}.npz"), labels | probabilities)
     write_csv(Path(f"data/curves/{name}.csv"), result.curves)
     with replacing(Path(f"data/models/{name}.keras")) as path:
         model.save(path)

@@ -55,6 +55,7 @@ def fit(name: str, model: keras.Model, params: ModelParams, train: Part, validat
         steps_per_execution=STEPS_PER_EXECUTION,
     )
     best = keras.callbacks.EarlyStopping("val_accuracy", mode="max", patience=params.epochs, restore_best_weights=True)
+    finite = keras.callbacks.TerminateOnNaN(raise_error=True)
     with Live(f"dvclive/{name}", report="html", save_dvc_exp=False, dvcyaml=None) as live:
         live_curves = LiveCurves(live)
         try:
@@ -64,7 +65,7 @@ def fit(name: str, model: keras.Model, params: ModelParams, train: Part, validat
                 batch_size=len(train.labels) if params.batch_size == "full" else params.batch_size,
                 epochs=params.epochs,
                 validation_data=(validation.images, validation.labels),
-                callbacks=[best, live_curves, TqdmCallback(verbose=0), keras.callbacks.TerminateOnNaN(raise_error=True)],
+                callbacks=[best, finite, live_curves, TqdmCallback(verbose=0)],
                 verbose=0,
             )
         except RuntimeError as error:

@@ -14,4 +14,5 @@ def predict(model: keras.Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np
     cross-entropy they were trained with does.
     """
     answers: npt.NDArray[np.float32] = model.predict(images, batch_size=BATCH_SIZE, verbose=0)
-    return np.divide(answers, answers.sum(axis=1, keepdims=True), dtype=np.float32)
+    probabilities: npt.NDArray[np.float32] = answers / answers.sum(axis=1, keepdims=True)
+    return probabilities

@@ -1,0 +1,38 @@
+"""Training and validation part of the training images, as indices."""
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import train_test_split
+
+from pipeline.errors import InputError
+
+Indices = npt.NDArray[np.int64]
+
+
+def partition(labels: npt.NDArray[np.uint8], validation: float, seed: int) -> tuple[Indices, Indices]:
+    """Divide images by their labels, each class in the same proportion; equal arguments give equal parts.
+
+    Gives sorted int64 indices of the training part and of the validation part, a share `validation` of all.
+
+    Raises InputError naming a class with so few images that it would be missing in one part.
+    """
+    fewest = np.ceil(1 / min(validation, 1 - validation))
+    for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
+        if count < fewest:
+            raise InputError(
+                f"training labels: found {count} images of label {label}, "
+                f"expected at least {fewest:.0f} for split.validation {validation}"
+            )
+    everything = np.arange(len(labels), dtype=np.int64)
+    train, held_out = train_test_split(everything, test_size=validation, random_state=seed, stratify=labels)
+    return np.sort(train), np.sort(held_out)
+
+
+def check_partition(train: Indices, validation: Indices, images: int) -> None:
+    """Make sure that each of `images` is in exactly one part.
+
+    Raises InputError otherwise.
+    """
+    times = np.bincount(np.concatenate([train, validation]), minlength=images)
+    if len(times) != images or not np.all(times == 1):
+        raise InputError(f"split: found images in no part or in both, expected each of {images:,} in one")

@@ -1,0 +1,61 @@
+"""The CSV form: one image a line, its label first, then its pixels row by row; a header line may come first."""
+
+import math
+import re
+import warnings
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import InputError
+
+BYTE = re.compile(r"\s*\+?0*(25[0-5]|2[0-4]\d|1?\d?\d)\s*", re.ASCII)
+
+
+def read_table(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Read images, uint8 of shape (n, side, side), and labels, uint8 of shape (n,).
+
+    A first line whose first field is ``label`` is a header. Empty lines are passed over.
+
+    Raises InputError naming line and column of the first value that is no integer from 0 to 255, the first line
+    with another number of columns, or a number of pixels that is not a square.
+    """
+    try:
+        with _reading(path) as file, warnings.catch_warnings(action="error"):  # numpy warns of a table without rows
+            table = np.loadtxt(file, np.uint8, delimiter=",", comments=None, skiprows=int(_has_header(path)), ndmin=2)
+    except (ValueError, UserWarning) as error:
+        raise InputError(f"{path}: {_first_fault(path)}") from error
+    labels, pixels = table[:, 0], table[:, 1:]
+    side = math.isqrt(pixels.shape[1])
+    if side == 0 or side**2 != pixels.shape[1]:
+        raise InputError(f"{path}: found {table.shape[1]} columns, expected a label and a square number of pixels")
+    return pixels.reshape(-1, side, side), labels.copy()
+
+
+def _reading(path: Path) -> TextIO:
+    """The text after a byte order mark; bytes that are no text turn into a character that is no number."""
+    return path.open(encoding="utf-8-sig", errors="replace")
+
+
+def _has_header(path: Path) -> bool:
+    with _reading(path) as file:
+        return file.readline().split(",")[0].strip(' "\n').lower() == "label"
+
+
+def _first_fault(path: Path) -> str:
+    """Where the table breaks off and why, found by a slow second reading."""
+    columns = 0
+    with _reading(path) as file:
+        for number, line in enumerate(file, start=1):
+            fields = line.rstrip("\n").split(",")
+            if line == "\n" or (number == 1 and _has_header(path)):
+                continue
+            columns = columns or len(fields)
+            if len(fields) != columns:
+                return f"line {number}: found {len(fields)} columns, expected {columns} as in the lines before"
+            for column, field in enumerate(fields, start=1):
+                if not BYTE.fullmatch(field):
+                    return f"line {number}, column {column}: found {field[:20]!r}, expected an integer from 0 to 255"
+    return "found no images, expected one a line"

@@ -1,0 +1,34 @@
+"""Compare all models: the results table and the figures."""
+
+from pathlib import Path
+
+from pipeline.artifacts import replacing, write_csv
+from pipeline.errors import run
+from pipeline.params.reading import read_params
+from pipeline.report.confusion_figure import confusion_figure
+from pipeline.report.figures import write_png
+from pipeline.report.learning_curves import learning_curves, validation_accuracies
+from pipeline.report.results import read_result
+from pipeline.report.tables import results_markdown, results_table
+
+
+def main() -> None:
+    """Write the table and a picture of all models, which are kept in git, and the figures of each in ``figures``."""
+    params = read_params()
+    claims = params.report.claims
+    results = [read_result(name, params.data.classes) for name in params.models]
+
+    reports = Path("reports")
+    write_csv(reports / "results.csv", results_table(results, claims))
+    with replacing(reports / "results.md") as temporary:
+        temporary.write_text(results_markdown(results, claims), encoding="utf-8")
+
+    write_png(reports / "curves.png", validation_accuracies(results))
+    figures = reports / "figures"
+    for result in results:
+        write_png(figures / "curves" / f"{result.name}.png", learning_curves(result))
+        write_png(figures / "confusion" / f"{result.name}.png", confusion_figure(result))
+
+
+if __name__ == "__main__":
+    run(main)

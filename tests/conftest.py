@@ -1,0 +1,67 @@
+"""What several test files share: a few hundred real images, and clones of the repository that use them."""
+
+import gzip
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import settings
+
+from pipeline.dataset.idx import read_images, read_labels
+from tests.clone import Clone, clone_working_tree
+
+settings.register_profile("pipeline", deadline=None)  # a busy machine is no failure
+settings.load_profile("pipeline")
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """600 training and 200 test images of Fashion-MNIST as gzipped IDX files, 60 and 20 of each class."""
+    return Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def raw_folder(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same files unpacked."""
+    folder = tmp_path_factory.mktemp("raw")
+    for path in data_folder.glob("*.gz"):
+        (folder / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def images(raw_folder: Path) -> npt.NDArray[np.uint8]:
+    """The 600 training images, (600, 28, 28)."""
+    return read_images(raw_folder / "train-images-idx3-ubyte")
+
+
+@pytest.fixture(scope="session")
+def labels(raw_folder: Path) -> npt.NDArray[np.uint8]:
+    """Their labels, (600,)."""
+    return read_labels(raw_folder / "train-labels-idx1-ubyte")
+
+
+@pytest.fixture(scope="session")
+def reproduced_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of this repository with three models, reproduced once and committed; not to be changed."""
+    folder = tmp_path_factory.mktemp("reproduced")
+    clone = clone_working_tree(folder, ["dense128", "cnn1", "mlp"])
+    clone.dvc("repro")
+    clone.commit("Its results")
+    return folder
+
+
+@pytest.fixture
+def clone(reproduced_folder: Path, tmp_path: Path) -> Clone:
+    """A copy of the reproduced clone, its cache included."""
+    return Clone(Path(shutil.copytree(reproduced_folder, tmp_path / "clone", symlinks=True)))
+
+
+@pytest.fixture
+def fresh_clone(reproduced_folder: Path, tmp_path: Path) -> Clone:
+    """What `git clone` gives of it: results that are in git, nothing that is in DVC's cache."""
+    subprocess.run(["git", "clone", "--quiet", reproduced_folder, tmp_path / "fresh"], check=True)
+    return Clone(tmp_path / "fresh")

@@ -1,0 +1,58 @@
+"""What reruns when something changes: real DVC in a clone with the models dense128 (the candidate), cnn1 and mlp."""
+
+import pytest
+
+from tests.clone import Clone, Repro
+
+NOTHING: set[str] = set()
+
+
+def test_a_second_run_runs_nothing(clone: Clone) -> None:
+    assert clone.dvc("repro") == Repro(NOTHING, NOTHING)
+    assert clone.run("dvc", "status").strip() == "Data and pipelines are up to date."
+
+
+@pytest.mark.parametrize(("candidate", "follows"), [("dense128", NOTHING), ("cnn1", {"candidate"})])
+def test_a_learning_rate_reruns_its_model_and_changing_it_back_restores(
+    clone: Clone, candidate: str, follows: set[str]
+) -> None:
+    clone.change("model", candidate)
+    clone.dvc("repro")
+    changed = {"train@cnn1", "evaluate@cnn1", "report"} | follows
+
+    clone.change("models.cnn1.optimizer.learning_rate", 0.002)
+    assert clone.dvc("repro").ran == changed
+
+    clone.change("models.cnn1.optimizer.learning_rate", 0.001)
+    assert clone.dvc("repro") == Repro(ran=NOTHING, restored=changed)
+
+
+def test_editing_an_architecture_reruns_that_one_alone(clone: Clone) -> None:
+    clone.replace("pipeline/architectures/cnn1.py", "Dropout(0.5)", "Dropout(0.4)")
+    assert clone.dvc("repro").ran == {"train@cnn1", "evaluate@cnn1", "report"}
+
+
+def test_a_training_that_predicts_the_same_is_not_evaluated_again(clone: Clone) -> None:
+    clone.replace("pipeline/architectures/mlp.py", '"""', '"""Edited, to no effect. ')
+    assert clone.dvc("repro").ran == {"train@mlp", "report"}  # the report shows the new seconds per epoch
+
+
+def test_editing_the_report_trains_nothing(clone: Clone) -> None:
+    clone.replace("pipeline/report/tables.py", '"""', '"""Edited. ')
+    assert clone.dvc("repro").ran == {"report"}
+
+
+def test_editing_the_evaluation_trains_nothing(clone: Clone) -> None:
+    clone.replace("pipeline/evaluation/scores.py", '"""', '"""Edited. ')
+    assert clone.dvc("repro").ran == {"evaluate@dense128", "evaluate@cnn1", "evaluate@mlp", "report"}
+
+
+def test_the_seed_of_the_split_retrains_all(clone: Clone) -> None:
+    clone.change("split.seed", 1)
+    models = {f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("dense128", "cnn1", "mlp")}
+    assert clone.dvc("repro").ran == {"split", "candidate", "report"} | models
+
+
+def test_a_claim_reruns_the_report_alone(clone: Clone) -> None:
+    clone.change("report.claims.cnn1.claim", "about 92 %")
+    assert clone.dvc("repro").ran == {"report"}

@@ -1,0 +1,179 @@
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+import stages.candidate
+import stages.evaluate
+import stages.report
+from pipeline.artifacts import write_csv, write_json, write_npz
+from pipeline.errors import InputError
+from pipeline.evaluation.predictions import PARTS
+
+ROOT = Path(__file__).parents[1]
+MODELS = {"cnn2": 0.9, "single_layer": 0.6}  # and how many of its predictions are right
+CLASSES = 10
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the repository's parameters, cut to two models, and what their trainings write."""
+    monkeypatch.chdir(tmp_path)
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    params["models"] = {name: params["models"][name] for name in MODELS}
+    params["report"]["claims"] = {name: params["report"]["claims"][name] for name in MODELS}
+    write_params(params)
+    for seed, (name, share) in enumerate(MODELS.items()):
+        write_training(name, share, np.random.default_rng(seed))
+    return tmp_path
+
+
+def write_params(params: dict[str, Any]) -> None:
+    with Path("params.yaml").open("w") as file:
+        YAML(typ="safe").dump(params, file)
+
+
+def write_training(name: str, share: float, generator: np.random.Generator) -> None:
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for part, images in zip(PARTS, (400, 100, 200), strict=True):
+        labels = (np.arange(images) % CLASSES).astype(np.uint8)
+        right = generator.random(images) < share
+        predicted = np.where(right, labels, generator.integers(CLASSES, size=images))
+        probabilities = np.full((images, CLASSES), 0.05, np.float32)
+        probabilities[np.arange(images), predicted] = 0.55
+        arrays |= {f"{part}_labels": labels, f"{part}_probabilities": probabilities}
+    write_npz(Path(f"data/predictions/{name}.npz"), arrays)
+    accuracies = {"accuracy": [0.5, share], "val_loss": [1.2, 1.0], "val_accuracy": [0.5, share]}
+    write_csv(Path(f"data/curves/{name}.csv"), pd.DataFrame({"epoch": [1, 2], "loss": [1.1, 0.9], **accuracies}))
+    machine = {"backend": "jax", "device": "CPU:0", "processor": "Model T", "cores": 2}
+    length = {"parameters": 7850, "epochs": 2, "best_epoch": 2, "seconds_per_epoch": 0.5}
+    write_json(Path(f"data/runs/{name}.json"), machine | length)
+
+
+@pytest.fixture
+def command(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Run a stage's `main` in the workspace with the arguments given."""
+
+    def with_arguments(main: Callable[[], None], *arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["stage", *arguments])
+        main()
+
+    return with_arguments
+
+
+def read(path: str) -> Any:
+    return json.loads(Path(path).read_text())
+
+
+def test_evaluate_scores_each_part_and_gives_intervals_for_the_test_part(command: Callable[..., None]) -> None:
+    command(stages.evaluate.main, "cnn2")
+    metrics = read("metrics/cnn2.json")
+    assert list(metrics) == ["train", "validation", "test"]
+    intervals = ["accuracy_low", "accuracy_high", "f1_macro_low", "f1_macro_high"]
+    assert list(metrics["test"]) == [*metrics["train"], *intervals]
+    archive = np.load("data/predictions/cnn2.npz")
+    for part in PARTS:
+        predicted = archive[f"{part}_probabilities"].argmax(axis=1)
+        assert metrics[part]["accuracy"] == np.mean(predicted == archive[f"{part}_labels"])
+    for score in ("accuracy", "f1_macro"):
+        assert metrics["test"][f"{score}_low"] < metrics["test"][score] < metrics["test"][f"{score}_high"]
+
+
+def test_evaluate_writes_the_test_parts_confusion_and_classes(command: Callable[..., None]) -> None:
+    command(stages.evaluate.main, "cnn2")
+    confusion = pd.read_csv("data/evaluation/cnn2/confusion.csv")
+    per_class = pd.read_csv("data/evaluation/cnn2/per_class.csv")
+    assert len(confusion) == 200
+    assert confusion["actual"][:3].tolist() == ["T-shirt/top", "Trouser", "Pullover"]
+    assert per_class["support"].tolist() == [20] * CLASSES
+    hits = confusion[confusion["actual"] == confusion["predicted"]]["actual"].value_counts()
+    assert per_class.set_index("class")["recall"].to_dict() == pytest.approx((hits / 20).to_dict())
+    assert per_class["f1"].mean() == pytest.approx(read("metrics/cnn2.json")["test"]["f1_macro"])
+
+
+def test_the_candidates_metrics_are_those_of_the_model_and_its_name(command: Callable[..., None]) -> None:
+    command(stages.evaluate.main, "single_layer")
+    command(stages.candidate.main, "single_layer")
+    candidate = read("metrics/candidate.json")
+    assert list(candidate) == ["model", "train", "validation", "test"]
+    assert candidate == {"model": "single_layer", **read("metrics/single_layer.json")}
+
+
+@pytest.mark.parametrize("main", [stages.evaluate.main, stages.candidate.main])
+@pytest.mark.parametrize("arguments", [["cnn9"], [], ["cnn2", "single_layer"]])
+def test_a_name_that_is_no_model_is_refused_with_those_there_are(
+    command: Callable[..., None], main: Callable[[], None], arguments: list[str]
+) -> None:
+    found = " ".join(arguments)
+    with pytest.raises(InputError, match=rf"model: found '{found}', expected one of cnn2, single_layer"):
+        command(main, *arguments)
+
+
+def test_a_candidate_without_metrics_is_refused_with_the_stage_that_makes_them(command: Callable[..., None]) -> None:
+    with pytest.raises(InputError, match=r"metrics/cnn2\.json: found no such file; `dvc repro evaluate@cnn2` makes it"):
+        command(stages.candidate.main, "cnn2")
+
+
+def evaluate_and_report(command: Callable[..., None]) -> None:
+    for name in MODELS:
+        command(stages.evaluate.main, name)
+    command(stages.report.main)
+
+
+def test_the_reports_table_equals_the_metrics(command: Callable[..., None]) -> None:
+    evaluate_and_report(command)
+    with Path("reports/results.csv").open(newline="") as file:
+        table = {row["model"]: row for row in csv.DictReader(file)}
+    assert list(table) == list(MODELS)
+    for name, row in table.items():
+        test = read(f"metrics/{name}.json")["test"]
+        for score in ("accuracy", "accuracy_low", "accuracy_high", "f1_macro", "f1_macro_low", "f1_macro_high"):
+            assert float(row[score]) == test[score]
+
+
+def test_the_report_needs_no_metrics(command: Callable[..., None]) -> None:
+    evaluate_and_report(command)
+    for path in Path("metrics").iterdir():
+        path.unlink()
+    command(stages.report.main)
+
+
+def test_the_report_has_figures_of_each_model(command: Callable[..., None]) -> None:
+    evaluate_and_report(command)
+    figures = {str(path.relative_to("reports/figures")) for path in Path("reports/figures").rglob("*.png")}
+    of_each = {f"{kind}/{name}.png" for kind in ("curves", "confusion") for name in MODELS}
+    assert figures == set(of_each)
+    assert Path("reports/curves.png").exists()
+
+
+def test_a_model_that_left_the_parameters_leaves_the_report(command: Callable[..., None]) -> None:
+    for name in MODELS:
+        command(stages.evaluate.main, name)
+    params = YAML(typ="safe").load(Path("params.yaml"))
+    del params["models"]["single_layer"], params["report"]["claims"]["single_layer"]
+    write_params(params)
+    command(stages.report.main)
+    assert pd.read_csv("reports/results.csv")["model"].tolist() == ["cnn2"]
+    assert not Path("reports/figures/curves/single_layer.png").exists()
+
+
+def test_the_report_names_the_file_of_a_model_that_was_not_evaluated(command: Callable[..., None]) -> None:
+    command(stages.evaluate.main, "cnn2")
+    with pytest.raises(InputError, match=r"single_layer/confusion\.csv: found no such file; `dvc repro evaluate@si"):
+        command(stages.report.main)
+    assert not Path("reports").exists()
+
+
+def test_evaluation_and_report_import_no_keras() -> None:
+    code = "import sys, stages.evaluate, stages.candidate, stages.report; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert not {"keras", "tensorflow", "jax", "torch"} & set(modules.split())

@@ -1,0 +1,88 @@
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.dataset.idx import read_images, read_labels
+from pipeline.errors import InputError
+
+IMAGES = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2, 2, 3) + bytes(range(12))
+LABELS = bytes([0, 0, 8, 1]) + struct.pack(">I", 4) + bytes([3, 0, 255, 9])
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "some-idx-ubyte"
+
+
+def test_images_are_read_row_by_row(path: Path) -> None:
+    path.write_bytes(IMAGES)
+    images = read_images(path)
+    assert images.dtype == np.uint8
+    assert images.tolist() == [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 10, 11]]]
+
+
+def test_labels_are_read_in_order(path: Path) -> None:
+    path.write_bytes(LABELS)
+    labels = read_labels(path)
+    assert labels.dtype == np.uint8
+    assert labels.tolist() == [3, 0, 255, 9]
+
+
+def test_real_files_hold_60_training_and_20_test_images_of_each_class(raw_folder: Path) -> None:
+    for part, count in {"train": 60, "t10k": 20}.items():
+        assert read_images(raw_folder / f"{part}-images-idx3-ubyte").shape == (10 * count, 28, 28)
+        assert np.bincount(read_labels(raw_folder / f"{part}-labels-idx1-ubyte")).tolist() == [count] * 10
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "found magic number 0x, expected 0x00000803"),
+        (LABELS, "found magic number 0x00000801, expected 0x00000803"),
+        (b"\0\0\x0d\x03" + IMAGES[4:], "found magic number 0x00000d03, expected 0x00000803"),
+        (b"\x1f\x8b" + IMAGES[2:], "found magic number 0x1f8b0803, expected 0x00000803"),
+        (IMAGES[:15], "found 15 bytes, expected a header of 16"),
+        (IMAGES[:-1], "found 27 bytes, expected 28 for the header's dimensions 2 × 2 × 3"),
+        (IMAGES + b"\0", "found 29 bytes, expected 28 for the header's dimensions 2 × 2 × 3"),
+        (IMAGES[:4] + bytes(12), "found dimensions 0 × 0 × 0, expected at least 1 each"),
+    ],
+)
+def test_a_file_that_is_not_what_its_header_says_is_refused(path: Path, content: bytes, message: str) -> None:
+    path.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        read_images(path)
+    assert str(error.value) == f"{path}: {message}"
+
+
+def test_a_header_that_promises_more_than_any_memory_is_refused(path: Path) -> None:
+    path.write_bytes(IMAGES[:4] + b"\xff" * 12 + IMAGES[16:])
+    with pytest.raises(InputError, match=r"expected 79,228,162,458,924,105,385,300,197,391 for"):
+        read_images(path)
+
+
+def test_images_are_not_read_as_labels(path: Path) -> None:
+    path.write_bytes(IMAGES)
+    with pytest.raises(InputError, match="found magic number 0x00000803, expected 0x00000801"):
+        read_labels(path)
+
+
+@given(
+    start=st.integers(0, len(IMAGES)),
+    removed=st.integers(0, 4),
+    inserted=st.binary(max_size=4),
+)
+def test_a_mutated_file_is_refused_or_read_as_it_stands(
+    tmp_path_factory: pytest.TempPathFactory, start: int, removed: int, inserted: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "mutated-idx3-ubyte"
+    content = IMAGES[:start] + inserted + IMAGES[start + removed :]
+    path.write_bytes(content)
+    try:
+        images = read_images(path)
+    except InputError:
+        return
+    assert content == bytes([0, 0, 8, 3]) + struct.pack(">3I", *images.shape) + images.tobytes()

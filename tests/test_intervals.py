@@ -1,0 +1,69 @@
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy.stats import binom, bootstrap
+
+from pipeline.evaluation.confusion import confusion_counts
+from pipeline.evaluation.intervals import bootstrap_intervals
+
+# 120 images of three classes, the last one rare.
+CONFUSION = np.array([[50, 8, 2], [5, 40, 3], [4, 1, 7]])
+
+
+def images(confusion: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Actual and predicted class of each image that the matrix counts."""
+    actual, predicted = np.indices(confusion.shape)
+    return np.repeat(actual, confusion.ravel()), np.repeat(predicted, confusion.ravel())
+
+
+def accuracy(actual: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], axis: int) -> npt.NDArray[np.float64]:
+    return np.asarray(np.mean(actual == predicted, axis=axis))
+
+
+def f1_macro(actual: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], axis: int) -> npt.NDArray[np.float64]:
+    each = []
+    for label in range(len(CONFUSION)):
+        hits = np.sum((actual == label) & (predicted == label), axis=axis)
+        each.append(2 * hits / (np.sum(actual == label, axis=axis) + np.sum(predicted == label, axis=axis)))
+    return np.asarray(np.mean(each, axis=0))
+
+
+@pytest.mark.parametrize(("name", "figure"), [("accuracy", accuracy), ("f1_macro", f1_macro)])
+def test_intervals_agree_with_scipy_resampling_the_images(name: str, figure: object) -> None:
+    oracle = bootstrap(
+        images(CONFUSION), figure, paired=True, method="percentile", n_resamples=20_000, rng=np.random.default_rng(1)
+    ).confidence_interval
+    intervals = bootstrap_intervals(CONFUSION)
+    assert intervals[f"{name}_low"] == pytest.approx(oracle.low, abs=0.01)
+    assert intervals[f"{name}_high"] == pytest.approx(oracle.high, abs=0.01)
+
+
+def test_intervals_of_accuracy_are_the_quantiles_of_a_binomial_distribution() -> None:
+    right, total = 9_000, 10_000
+    confusion = np.array([[5_000, 400], [600, 4_000]])
+    intervals = bootstrap_intervals(confusion)
+    expected = binom.ppf([0.025, 0.975], total, right / total) / total
+    assert [intervals["accuracy_low"], intervals["accuracy_high"]] == pytest.approx(expected, abs=3e-4)
+
+
+def test_f1_of_a_class_missing_from_a_resample_is_zero() -> None:
+    # Two images, each right: a resample holds both classes or, half the time, one of them.
+    intervals = bootstrap_intervals(np.eye(2, dtype=np.int64))
+    assert intervals == {"accuracy_low": 1, "accuracy_high": 1, "f1_macro_low": 0.5, "f1_macro_high": 1}
+
+
+def test_the_seed_is_fixed() -> None:
+    assert bootstrap_intervals(CONFUSION) == bootstrap_intervals(CONFUSION)
+
+
+def test_empty_cells_stay_empty() -> None:
+    # No image of the last class: its F1 is 0 in every resample, and the others differ by the chance of the draws alone.
+    padded = np.pad(CONFUSION, ((0, 1), (0, 1)))
+    intervals, without = bootstrap_intervals(padded), bootstrap_intervals(CONFUSION)
+    assert intervals["accuracy_low"] == pytest.approx(without["accuracy_low"], abs=0.01)
+    assert intervals["f1_macro_high"] == pytest.approx(without["f1_macro_high"] * 3 / 4, abs=0.01)
+
+
+def test_actual_classes_are_in_rows() -> None:
+    actual, predicted = images(CONFUSION)
+    assert confusion_counts(actual, predicted, 3).tolist() == CONFUSION.tolist()
