@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+import numpy.typing as npt
+
 from pipeline.artifacts import replacing, write_csv, write_json, write_npz
 from pipeline.dataset.parts import read_parts
 from pipeline.errors import run
@@ -28,9 +30,11 @@ def main() -> None:
     model = with_normalization(network, normalization)
     result = fit(name, model, params, parts["train"], parts["validation"])
 
-    labels = {f"{part}_labels": images.labels for part, images in parts.items()}
-    probabilities = {f"{part}_probabilities": predict(model, images.images) for part, images in parts.items()}
-    write_npz(Path(f"data/predictions/{name}.npz"), labels | probabilities)
+    predictions: dict[str, npt.ArrayLike] = {}
+    for part, data in parts.items():
+        predictions[f"{part}_labels"] = data.labels
+        predictions[f"{part}_probabilities"] = predict(model, data.images)
+    write_npz(Path(f"data/predictions/{name}.npz"), predictions)
     write_csv(Path(f"data/curves/{name}.csv"), result.curves)
     with replacing(Path(f"data/models/{name}.keras")) as path:
         model.save(path)

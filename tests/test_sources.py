@@ -127,7 +127,9 @@ def test_a_file_that_is_not_pinned_comes_from_a_folder_only(
     (source / "table.csv").write_bytes(CONTENT)
     fetch([UNPINNED], [UrlSource(url="https://localhost:1"), at(source)], raw)
     assert (raw / "table.csv").read_bytes() == CONTENT
-    assert "table.csv: its sha256 is null, so that only a folder may deliver it" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "url: https://localhost:1: table.csv: its sha256 is null, so that only a folder may deliver it\n"
+    )
 
 
 def test_the_files_asked_for_are_those_of_the_chosen_form() -> None:

@@ -64,6 +64,7 @@ def test_csv_gives_the_same_as_idx_for_the_same_images(
         ("3,0,1,2,nan\n", "line 1, column 5: found 'nan', expected an integer from 0 to 255"),
         ("pixel1,class\n0,3\n", "line 1, column 1: found 'pixel1', expected an integer from 0 to 255"),
         ("3,0,1,2,3\n\n9,4,5,6\n", "line 3: found 4 columns, expected 5 as in the lines before"),
+        ("label,a,b,c,d3,0,1,2,3\n" + TABLE, "line 1: found a header of 9 columns, expected 5 as below"),
         ("3,0,1,2\n", "found 4 columns, expected a label and a square number of pixels"),
         ("3\n", "found 1 columns, expected a label and a square number of pixels"),
     ],

@@ -48,6 +48,8 @@ def _fetch_from(source: Source, files: list[RawFile], folder: Path) -> tuple[lis
         for file in files
         if file not in pinned
     ]
+    if not pinned:
+        return files, reasons
     delivered = []
     try:
         with _opening(source) as open_file:

@@ -17,16 +17,19 @@ BYTE = re.compile(r"\s*\+?0*(25[0-5]|2[0-4]\d|1?\d?\d)\s*", re.ASCII)
 def read_table(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Read images, uint8 of shape (n, side, side), and labels, uint8 of shape (n,).
 
-    A first line whose first field is ``label`` is a header. Empty lines are passed over.
+    A first line whose first field is ``label`` is a header, of as many columns. Empty lines are passed over.
 
     Raises InputError naming line and column of the first value that is no integer from 0 to 255, the first line
     with another number of columns, or a number of pixels that is not a square.
     """
+    header = _header(path)
     try:
         with _reading(path) as file, warnings.catch_warnings(action="error"):  # numpy warns of a table without rows
-            table = np.loadtxt(file, np.uint8, delimiter=",", comments=None, skiprows=int(_has_header(path)), ndmin=2)
+            table = np.loadtxt(file, np.uint8, delimiter=",", comments=None, skiprows=1 if header else 0, ndmin=2)
     except (ValueError, UserWarning) as error:
         raise InputError(f"{path}: {_first_fault(path)}") from error
+    if header and len(header) != table.shape[1]:
+        raise InputError(f"{path}: line 1: found a header of {len(header)} columns, expected {table.shape[1]} as below")
     labels, pixels = table[:, 0], table[:, 1:]
     side = math.isqrt(pixels.shape[1])
     if side == 0 or side**2 != pixels.shape[1]:
@@ -39,9 +42,11 @@ def _reading(path: Path) -> TextIO:
     return path.open(encoding="utf-8-sig", errors="replace")
 
 
-def _has_header(path: Path) -> bool:
+def _header(path: Path) -> list[str]:
+    """The fields of the header line, none if there is no such line."""
     with _reading(path) as file:
-        return file.readline().split(",")[0].strip(' "\n').lower() == "label"
+        fields = file.readline().split(",")
+    return fields if fields[0].strip(' "\n').lower() == "label" else []
 
 
 def _first_fault(path: Path) -> str:
@@ -50,7 +55,7 @@ def _first_fault(path: Path) -> str:
     with _reading(path) as file:
         for number, line in enumerate(file, start=1):
             fields = line.rstrip("\n").split(",")
-            if line == "\n" or (number == 1 and _has_header(path)):
+            if line == "\n" or (number == 1 and _header(path)):
                 continue
             columns = columns or len(fields)
             if len(fields) != columns:

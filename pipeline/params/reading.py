@@ -62,11 +62,14 @@ def _explain(path: Path, text: str, values: Any, errors: Sequence[ErrorDetails])
 
 
 def _existing(values: Any, error: ErrorDetails) -> tuple[str | int, ...]:
-    """The keys that lead to the wrong parameter, without the names of union members that pydantic puts between."""
+    """The keys that lead to the wrong parameter, without the names of union members that pydantic puts between.
+
+    An error of a mapping may name one of its keys: "key" is ours, "discriminator" pydantic's.
+    """
     location: list[Any] = list(error["loc"])
-    if "key" in error.get("ctx", {}):
-        location += str(error["ctx"]["key"]).split(".")
+    context = error.get("ctx", {})
     missing = [location.pop()] if error["type"] == "missing" else []
+    location += str(context.get("key") or context.get("discriminator", "")).strip("'").split(".")
     keys: list[str | int] = []
     for key in location:
         if (isinstance(values, dict) and key in values) or (isinstance(values, list) and isinstance(key, int)):

@@ -46,10 +46,8 @@ class Section(BaseModel):
         """Name the keys that are allowed, which pydantic's own error does not."""
         for key in section if isinstance(section, dict) else ():
             if key not in cls.model_fields:
-                allowed = ", ".join(cls.model_fields)
-                raise PydanticCustomError(
-                    "unknown_key", "unknown key; allowed: {allowed}", {"key": key, "allowed": allowed}
-                )
+                context = {"key": key, "allowed": ", ".join(cls.model_fields)}
+                raise PydanticCustomError("unknown_key", "no such key; allowed: {allowed}", context)
         return section
 
 
@@ -206,9 +204,8 @@ class Params(Section):
         """`model` and the claims speak of models that exist, and none takes the candidate's file."""
         known = ", ".join(self.models)
         if "candidate" in self.models:
-            raise PydanticCustomError(
-                "name", "the name is taken by metrics/candidate.json", {"key": "models.candidate"}
-            )
+            context = {"key": "models.candidate"}
+            raise PydanticCustomError("name", "another name: metrics/candidate.json is the candidate's", context)
         if self.model not in self.models:
             raise PydanticCustomError("name", "the name of a model; allowed: {known}", {"key": "model", "known": known})
         for name in self.report.claims:

@@ -1,0 +1,127 @@
+"""What ``params.yaml`` may hold, and what is said of what it may not."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+
+from pipeline.errors import InputError
+from pipeline.params import schema
+from pipeline.params.reading import model_named, read_params
+
+PARAMS = Path("params.yaml")
+
+# A line of params.yaml, what takes its place, and what the error says after the file's name and the line's number.
+MISTAKES = [
+    ("model: cnn2", "model: cnn9", r"model: found 'cnn9', expected: the name of a model; allowed: dense128, .*cnn_shi"),
+    ("  seed: 0", "  sed: 0", r"split\.sed: found 0, expected: no such key; allowed: validation, seed"),
+    ("  format: idx", "  format: png", r"data\.format: found 'png', expected: .*'idx' or 'csv'"),
+    ("  validation: 0.2", "  validation: 1.0", r"split\.validation: found 1\.0, expected: .*less than 1"),
+    ("  validation: 0.2", "  validation: 0.0", r"split\.validation: found 0\.0, expected: .*greater than 0"),
+    ("    epochs: 1000", "    epochs: many", r"models\.single_layer\.epochs: found 'many', expected: .*integer"),
+    ("    epochs: 1000", "    epochs: 0", r"models\.single_layer\.epochs: found 0, expected: .*greater than 0"),
+    ("    epochs: 1000", "    epochs: true", r"models\.single_layer\.epochs: found True, expected: .*integer"),
+    (
+        "    architecture: cnn1",
+        "    architecture: cnn9",
+        r"models\.cnn1\.architecture: found 'cnn9', expected: .*'cnn1', 'cnn2', 'cnn_grid'",
+    ),
+    (
+        "    optimizer: {name: nadam, learning_rate: 0.001}",
+        "    optimizer: {name: adamm, learning_rate: 0.001}",
+        r"models\.cnn1\.optimizer\.name: found 'adamm', expected: .*'adam', 'nadam', 'rmsprop', 'sgd', 'adamw'",
+    ),
+    (
+        "    optimizer: {name: nadam, learning_rate: 0.001}",
+        "    optimizer: {name: nadam}",
+        r"models\.cnn1\.optimizer\.learning_rate: found nothing, expected: .*required",
+    ),
+    (
+        "    optimizer: {name: nadam, learning_rate: 0.001}",
+        "    optimizer: {name: nadam, learning_rate: -0.001}",
+        r"models\.cnn1\.optimizer\.learning_rate: found -0\.001, expected: .*greater than 0",
+    ),
+    (
+        "    batch_size: full",
+        "    batch_size: all",
+        r"models\.single_layer\.batch_size: found 'all', expected: .*'full'",
+    ),
+    ("    layers: 2", "    layer: 2", r"models\.mlp\.layer: found 2, expected: no such key; allowed: .*layers, nodes"),
+    ("    nodes: 64", "    nodes: 64.5", r"models\.mlp\.nodes: found 64\.5, expected: .*integer"),
+    (
+        "    - folder: data/local ",
+        "    - floppy: a ",
+        r"data\.sources\.3: found .*floppy.*, expected: .*url, debian, folder",
+    ),
+    ("    dense128: {article: A,", "    dense: {article: A,", r"report\.claims\.dense: found .*the name of a model"),
+    ("  dense128:", "  candidate:", r"models\.candidate: found .*another name"),
+    ("  dense128:", "  Dense-128:", r"models\.Dense-128: found .*expected: .*pattern"),
+]
+
+
+def written(text: str, folder: Path) -> Path:
+    path = folder / "params.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_schema_changes_no_value() -> None:
+    assert read_params(PARAMS).model_dump() == YAML(typ="safe", pure=True).load(PARAMS)
+
+
+def test_the_schema_has_no_defaults() -> None:
+    sections = [
+        section for section in vars(schema).values() if isinstance(section, type) and issubclass(section, BaseModel)
+    ]
+    sections += [member for member in get_args(get_args(schema.AnyModel)[0]) if issubclass(member, BaseModel)]
+    assert [
+        name for section in sections for name, field in section.model_fields.items() if not field.is_required()
+    ] == []
+
+
+@pytest.mark.parametrize(("line", "mistake", "said"), MISTAKES, ids=[mistake.strip() for _, mistake, _ in MISTAKES])
+def test_a_mistake_is_named_with_file_line_and_parameter(line: str, mistake: str, said: str, tmp_path: Path) -> None:
+    before, found, after = PARAMS.read_text().partition(f"\n{line}")
+    assert found
+    path = written(f"{before}\n{mistake}{after}", tmp_path)
+    number = before.count("\n") + 2
+    with pytest.raises(InputError, match=rf"^{path}:{number}: {said}"):
+        read_params(path)
+
+
+def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
+    text = PARAMS.read_text().replace("format: idx", "format: png").replace("epochs: 1000", "epochs: 0")
+    with pytest.raises(InputError, match=r"data\.format.*\n.*single_layer\.epochs"):
+        read_params(written(text, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("model: [", ":1: expected YAML"), ("a: 1\na: 2", ":2: expected YAML"), ("", ":1: ")]
+)
+def test_a_file_that_is_not_yaml_is_refused_with_the_line(text: str, said: str, tmp_path: Path) -> None:
+    path = written(text, tmp_path)
+    with pytest.raises(InputError, match=f"^{path}{said}"):
+        read_params(path)
+
+
+def test_an_absent_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"params\.yaml: found no readable file"):
+        read_params(tmp_path / "params.yaml")
+
+
+def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
+    text = PARAMS.read_text().replace("learning_rate: 0.001", "learning_rate: 1e-3")  # a string in YAML 1.1
+    assert model_named(read_params(written(text, tmp_path)), "cnn1").optimizer.learning_rate == 0.001
+
+
+def test_an_unknown_model_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InputError, match=r"found 'cnn9', expected one of dense128, .*cnn_shi"):
+        model_named(read_params(PARAMS), "cnn9")
+
+
+def test_options_are_what_the_architecture_takes() -> None:
+    options: dict[str, dict[str, Any]] = {name: model.options for name, model in read_params(PARAMS).models.items()}
+    assert set(options["mlp"]) == {"layers", "nodes"}
+    assert options["cnn1"] == {}
