@@ -2,20 +2,26 @@
 
 import keras
 from keras import layers
-from pydantic import PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 
 
-def build(input_shape: tuple[int, int, int], classes: int, *, hidden: PositiveInt) -> keras.Model:
-    """One layer of `hidden` tanh units, then softmax.
+def build(
+    input_shape: tuple[int, int, int], classes: int, *, hidden: PositiveInt, initial_stddev: PositiveFloat
+) -> keras.Model:
+    """One layer of `hidden` tanh units, then softmax; weights start normal with `initial_stddev`, biases at zero.
 
-    >>> build((28, 28, 1), 10, hidden=40).count_params()  # (784 + 1) * 40 + (40 + 1) * 10
+    >>> build((28, 28, 1), 10, hidden=40, initial_stddev=1.0).count_params()  # (784 + 1) * 40 + (40 + 1) * 10
     31810
     """
+
+    def normal() -> keras.Initializer:
+        return keras.initializers.RandomNormal(stddev=initial_stddev)
+
     return keras.Sequential(
         [
             keras.Input(input_shape),
             layers.Flatten(),
-            layers.Dense(hidden, activation="tanh"),
-            layers.Dense(classes, activation="softmax"),
+            layers.Dense(hidden, activation="tanh", kernel_initializer=normal()),
+            layers.Dense(classes, activation="softmax", kernel_initializer=normal()),
         ]
     )

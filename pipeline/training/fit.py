@@ -1,7 +1,8 @@
 """Compile and fit a model, keeping the best epoch by validation accuracy."""
 
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from statistics import median
 from typing import Any
 
@@ -13,8 +14,11 @@ from tqdm.keras import TqdmCallback
 from pipeline.dataset.parts import Normalization, Part
 from pipeline.errors import InputError
 from pipeline.params.schema import ModelParams
+from pipeline.training.batches import Indices, epoch_blocks
+from pipeline.training.live_curves import LiveCurves
 
-STEPS_PER_EXECUTION = 50  # several batches a call: the same mathematics at a fraction of the overhead
+BATCHES_PER_BLOCK = 50
+VALIDATION_BATCH_SIZE = 1000
 
 
 @dataclass(frozen=True)
@@ -48,67 +52,57 @@ def fit(name: str, model: keras.Model, params: ModelParams, train: Part, validat
 
     Raises InputError when the loss is no longer finite.
     """
-    model.compile(
-        optimizer=_optimizer(params),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        steps_per_execution=STEPS_PER_EXECUTION,
-    )
+    trainer, batches, steps = _compiled(model, params, train)
     best = keras.callbacks.EarlyStopping("val_accuracy", mode="max", patience=params.epochs, restore_best_weights=True)
     finite = keras.callbacks.TerminateOnNaN(raise_error=True)
     with Live(f"dvclive/{name}", report="html", save_dvc_exp=False, dvcyaml=None) as live:
         live_curves = LiveCurves(live)
         try:
-            history = model.fit(
-                train.images,
-                train.labels,
-                batch_size=len(train.labels) if params.batch_size == "full" else params.batch_size,
+            history = trainer.fit(
+                batches,
+                steps_per_epoch=steps,
                 epochs=params.epochs,
+                shuffle=False,
                 validation_data=(validation.images, validation.labels),
+                validation_batch_size=VALIDATION_BATCH_SIZE,
                 callbacks=[best, finite, live_curves, TqdmCallback(verbose=0)],
                 verbose=0,
             )
         except RuntimeError as error:
             if "NaN or Inf loss" not in str(error):
                 raise
-            epoch = len(live_curves.seconds) + 1
             raise InputError(
-                f"models.{name}: found a loss that is not finite in epoch {epoch} ({error}), "
-                f"expected one that falls: lower optimizer.learning_rate ({params.optimizer.learning_rate})"
+                f"models.{name}: found a loss that is not finite in epoch {len(live_curves.seconds) + 1}, expected one "
+                f"that falls; optimizer.learning_rate {params.optimizer.learning_rate} may be too high"
             ) from error
     curves = pd.DataFrame(history.history)[["loss", "accuracy", "val_loss", "val_accuracy"]]
     curves.insert(0, "epoch", range(1, len(curves) + 1))
     return Fit(curves, best.best_epoch + 1, median(live_curves.seconds))
 
 
-class LiveCurves(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Log each epoch to DVCLive, whose own callback needs TensorFlow whatever the backend; time the epochs too."""
+def _compiled(model: keras.Model, params: ModelParams, train: Part) -> tuple[keras.Model, Any, int]:
+    """The model to fit, the batches of all epochs one after another, and how many of these make an epoch.
 
-    def __init__(self, live: Live, seconds_between_reports: float = 2.0) -> None:
-        super().__init__()
-        self.live = live
-        self.seconds_between_reports = seconds_between_reports
-        self.seconds: list[float] = []
-        self.reported = time.monotonic()
+    Any backend trains as Keras does it, each on the same batches; TensorFlow loops over many at a time on the device.
+    """
+    images = len(train.labels)
+    batch_size = images if params.batch_size == "full" else min(params.batch_size, images)
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the clock."""
-        self.started = time.monotonic()
+    def blocks(batches_per_block: int, epochs: int = params.epochs) -> Iterator[Indices]:
+        arguments = (images, batch_size, params.seed)
+        return chain.from_iterable(epoch_blocks(*arguments, epoch, batches_per_block) for epoch in range(epochs))
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Log the figures; write the report now and then, since it is drawn anew from all epochs."""
-        now = time.monotonic()
-        self.seconds.append(now - self.started)
-        self.live.step = epoch + 1
-        for metric, value in (logs or {}).items():
-            self.live.log_metric(
-                metric.replace("val_", "validation/") if "val_" in metric else f"train/{metric}", value
-            )
-        if now - self.reported > self.seconds_between_reports:
-            self.live.sync()
-            self.reported = now
-
-
-def _optimizer(params: ModelParams) -> keras.Optimizer:
     settings = params.optimizer.model_dump(exclude={"name"})
-    return keras.optimizers.get({"class_name": params.optimizer.name, "config": settings})
+    optimizer = keras.optimizers.get({"class_name": params.optimizer.name, "config": settings})
+    losses = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
+    if keras.backend.backend() != "tensorflow":
+        model.compile(optimizer, **losses)
+        pairs = ((train.images[indices], train.labels[indices]) for (indices,) in blocks(1))
+        return model, pairs, len(list(blocks(1, epochs=1)))
+
+    from pipeline.training.device_loop import DeviceLoop, index_blocks
+
+    loop = DeviceLoop(model, train)
+    loop.compile(optimizer, **losses)
+    loop.create_variables()
+    return loop, index_blocks(lambda: blocks(BATCHES_PER_BLOCK)), len(list(blocks(BATCHES_PER_BLOCK, epochs=1)))
