@@ -1,0 +1,107 @@
+"""What two architectures compute, held against the formulas they come from."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from pipeline.architectures import single_layer
+from pipeline.architectures.lenet5 import RBF
+from pipeline.dataset.parts import Normalization, Part
+from pipeline.params.reading import read_params
+from pipeline.training.device import make_repeatable
+from pipeline.training.fit import fit, with_normalization
+
+Matrix = npt.NDArray[np.float64]
+PARAMS = read_params().models["single_layer"]
+
+
+@pytest.fixture
+def double_precision() -> Iterator[None]:
+    keras.config.set_floatx("float64")
+    yield
+    keras.config.set_floatx("float32")
+
+
+@pytest.fixture
+def pixels(images: npt.NDArray[np.uint8]) -> Matrix:
+    """Normalized pixels (600, 784)."""
+    return images.reshape(600, 784) / 255
+
+
+def loss(weights: list[Matrix], pixels: Matrix, labels: npt.NDArray[np.uint8]) -> float:
+    """Article D's cross-entropy, a mean over the images: -log of the softmax at the label, over tanh units."""
+    hidden_kernel, hidden_bias, kernel, bias = weights
+    scores = np.tanh(pixels @ hidden_kernel + hidden_bias) @ kernel + bias
+    scores -= scores.max(axis=1, keepdims=True)
+    log_softmax = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    return float(-log_softmax[np.arange(len(labels)), labels].mean())
+
+
+def gradients(weights: list[Matrix], pixels: Matrix, labels: npt.NDArray[np.uint8]) -> list[Matrix]:
+    """Article D's formulas for the derivatives of `loss`."""
+    hidden_kernel, hidden_bias, kernel, bias = weights
+    hidden = np.tanh(pixels @ hidden_kernel + hidden_bias)
+    exponentials = np.exp(hidden @ kernel + bias)
+    error = exponentials / exponentials.sum(axis=1, keepdims=True)
+    error[np.arange(len(labels)), labels] -= 1
+    error /= len(labels)
+    hidden_error = error @ kernel.T * (1 - hidden**2)
+    return [pixels.T @ hidden_error, hidden_error.sum(axis=0), hidden.T @ error, error.sum(axis=0)]
+
+
+@pytest.mark.usefixtures("double_precision")
+def test_the_formulas_of_single_layer_are_its_gradients(pixels: Matrix, labels: npt.NDArray[np.uint8]) -> None:
+    make_repeatable(0)
+    network = single_layer.build((28, 28, 1), 10, hidden=5, initial_stddev=0.5)
+    weights = [np.asarray(weight, dtype=np.float64) for weight in network.get_weights()]
+    computed = network(pixels.reshape(600, 28, 28, 1)).numpy()
+    assert -np.log(computed[np.arange(600), labels]).mean() == pytest.approx(loss(weights, pixels, labels), rel=1e-12)
+
+    generator, step = np.random.default_rng(0), 1e-6
+    for position, gradient in enumerate(gradients(weights, pixels, labels)):
+        direction = generator.standard_normal(gradient.shape)
+        ahead, behind = (
+            [*weights[:position], weights[position] + sign * step * direction, *weights[position + 1 :]]
+            for sign in (1, -1)
+        )
+        difference = (loss(ahead, pixels, labels) - loss(behind, pixels, labels)) / (2 * step)
+        assert difference == pytest.approx(float((gradient * direction).sum()), rel=1e-6)
+
+
+def test_single_layer_takes_a_full_batch_step_of_gradient_descent(
+    images: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.uint8],
+    pixels: Matrix,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_repeatable(0)
+    network = single_layer.build((28, 28, 1), 10, **PARAMS.options)
+    before = [np.asarray(weight, dtype=np.float64) for weight in network.get_weights()]
+    part = Part(images[..., np.newaxis], labels)
+    fit(
+        "single_layer",
+        with_normalization(network, Normalization(0, 255)),
+        PARAMS.model_copy(update={"epochs": 1}),
+        part,
+        part,
+    )
+    for old, new, gradient in zip(before, network.get_weights(), gradients(before, pixels, labels), strict=True):
+        np.testing.assert_allclose(new, old - PARAMS.optimizer.learning_rate * gradient, atol=1e-5)
+
+
+def test_rbf_units_answer_their_formula_after_saving_and_loading_too(tmp_path: Path) -> None:
+    inputs = np.random.default_rng(0).normal(size=(7, 84)).astype(np.float32) * 0.1
+    model = keras.Sequential([keras.Input((84,)), RBF(10, gamma=0.5)])
+    (centres,) = model.get_weights()
+    expected = [[np.exp(-0.5 * np.sum((x - centre) ** 2)) for centre in centres] for x in inputs]
+    np.testing.assert_allclose(model.predict(inputs, verbose=0), expected, rtol=1e-5)
+
+    model.save(tmp_path / "rbf.keras")
+    loaded = keras.saving.load_model(tmp_path / "rbf.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded.predict(inputs, verbose=0), model.predict(inputs, verbose=0))
