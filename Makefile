@@ -1,12 +1,12 @@
 # Everything lives in .venv, made from uv.lock; nothing is installed elsewhere and no step needs root.
-# `make repro` runs the pipeline, `make test` runs what CI runs.
+# `make repro` runs the pipeline, `make test` what CI runs; `make readme` puts new results into the README.
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 # TensorFlow's GPU build where there is an NVIDIA GPU, else its CPU build.
 DEVICE := $(if $(shell nvidia-smi --list-gpus 2>/dev/null),gpu,cpu)
 
-.PHONY: repro test setup clean
+.PHONY: repro test readme setup clean
 
 repro: setup
 	dvc repro
@@ -17,6 +17,9 @@ test: setup
 	mypy
 	lint-imports
 	pytest
+
+readme: setup
+	python tools/update_readme.py
 
 setup: .venv/synced-$(DEVICE)
 

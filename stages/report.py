@@ -1,4 +1,4 @@
-"""Compare all models: the results table and the figures."""
+"""Compare all models: the results table, the figures and the page."""
 
 from pathlib import Path
 
@@ -8,20 +8,24 @@ from pipeline.params.reading import read_params
 from pipeline.report.confusion_figure import confusion_figure
 from pipeline.report.figures import write_png
 from pipeline.report.learning_curves import learning_curves, validation_accuracies
+from pipeline.report.page import render
+from pipeline.report.page_source import read_source
 from pipeline.report.results import read_result
 from pipeline.report.tables import results_markdown, results_table
 
 
 def main() -> None:
-    """Write the table and a picture of all models, which are kept in git, and the figures of each in ``figures``."""
+    """Write the table and a picture of all models, which are kept in git, the page, and the figures in ``figures``."""
     params = read_params()
     claims = params.report.claims
     results = [read_result(name, params.data.classes) for name in params.models]
+    page = render(read_source(results, claims))
 
     reports = Path("reports")
     write_csv(reports / "results.csv", results_table(results, claims))
-    with replacing(reports / "results.md") as temporary:
-        temporary.write_text(results_markdown(results, claims), encoding="utf-8")
+    for name, text in {"results.md": results_markdown(results, claims), "index.html": page}.items():
+        with replacing(reports / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
     write_png(reports / "curves.png", validation_accuracies(results))
     figures = reports / "figures"

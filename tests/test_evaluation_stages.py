@@ -13,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import stages.candidate
+import stages.duplicates
 import stages.evaluate
 import stages.report
 from pipeline.artifacts import write_csv, write_json, write_npz
@@ -22,6 +23,7 @@ from pipeline.evaluation.predictions import PARTS
 ROOT = Path(__file__).parents[1]
 MODELS = {"cnn2": 0.9, "single_layer": 0.6}  # and how many of its predictions are right
 CLASSES = 10
+SIZES = {"train": 400, "validation": 100, "test": 200}
 
 
 @pytest.fixture
@@ -32,6 +34,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     params["models"] = {name: params["models"][name] for name in MODELS}
     params["report"]["claims"] = {name: params["report"]["claims"][name] for name in MODELS}
     write_params(params)
+    write_images()
     for seed, (name, share) in enumerate(MODELS.items()):
         write_training(name, share, np.random.default_rng(seed))
     return tmp_path
@@ -42,9 +45,23 @@ def write_params(params: dict[str, Any]) -> None:
         YAML(typ="safe").dump(params, file)
 
 
+def write_images() -> None:
+    """Noise, of which no two images are alike."""
+    noise = np.random.default_rng(0)
+    prepared = {"offset": np.float32(0), "scale": np.float32(255)} | {
+        f"{part}_images": noise.integers(256, size=(images, 8, 8), dtype=np.uint8)
+        for part, images in (("train", 500), ("test", 200))
+    }
+    labels = {f"{part}_labels": (np.arange(images) % CLASSES).astype(np.uint8) for part, images in SIZES.items()}
+    train = np.concatenate([labels["train_labels"], labels["validation_labels"]])
+    write_npz(Path("data/prepared.npz"), prepared | {"train_labels": train, "test_labels": labels["test_labels"]})
+    write_npz(Path("data/split.npz"), {"train": np.arange(400), "validation": np.arange(400, 500)})
+    stages.duplicates.main()
+
+
 def write_training(name: str, share: float, generator: np.random.Generator) -> None:
     arrays: dict[str, npt.NDArray[Any]] = {}
-    for part, images in zip(PARTS, (400, 100, 200), strict=True):
+    for part, images in SIZES.items():
         labels = (np.arange(images) % CLASSES).astype(np.uint8)
         right = generator.random(images) < share
         predicted = np.where(right, labels, generator.integers(CLASSES, size=images))
@@ -145,6 +162,12 @@ def test_the_report_needs_no_metrics(command: Callable[..., None]) -> None:
     for path in Path("metrics").iterdir():
         path.unlink()
     command(stages.report.main)
+
+
+def test_the_report_has_a_page_of_all_models(command: Callable[..., None]) -> None:
+    evaluate_and_report(command)
+    page = Path("reports/index.html").read_text()
+    assert all(f'<th scope="row" data-value="{name}">' in page for name in MODELS)
 
 
 def test_the_report_has_figures_of_each_model(command: Callable[..., None]) -> None:

@@ -11,8 +11,10 @@ def predict(model: keras.Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np
     """Probabilities float32 (n, classes) for raw pixels uint8 (n, height, width, channels); each row sums to 1.
 
     The answers of a softmax layer do so by themselves. Those of RBF units are divided by their sum, as the
-    cross-entropy they were trained with does.
+    cross-entropy they were trained with does; where none of them answers, any class is as likely.
     """
     answers: npt.NDArray[np.float32] = model.predict(images, batch_size=BATCH_SIZE, verbose=0)
-    probabilities: npt.NDArray[np.float32] = answers / answers.sum(axis=1, keepdims=True)
+    total = answers.sum(axis=1, keepdims=True)
+    uniform = np.full_like(answers, 1 / answers.shape[1])
+    probabilities: npt.NDArray[np.float32] = np.divide(answers, total, out=uniform, where=total > 0)
     return probabilities

@@ -1,0 +1,24 @@
+"""The commands for users: ``python -m pipeline COMMAND``."""
+
+import os
+import sys
+from argparse import ArgumentParser
+
+from pipeline.errors import run
+from pipeline.prediction.command import add_predict
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    parser = ArgumentParser(prog="python -m pipeline", description="Use what the pipeline has made.")
+    add_predict(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
+    arguments = parser.parse_args()
+    try:
+        arguments.command(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Predictions that a user asks for: of test images or of image files."""

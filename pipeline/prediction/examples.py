@@ -1,0 +1,42 @@
+"""The images to predict: test images by number, or image files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.artifacts import existing, read_npz
+from pipeline.errors import InputError
+from pipeline.prediction.images import read_image
+
+
+@dataclass(frozen=True)
+class Example:
+    """One image, uint8 (height, width): its label if known, its name for readers, where it is from for programs."""
+
+    pixels: npt.NDArray[np.uint8]
+    label: int | None
+    name: str
+    source: dict[str, int | str | bool]
+
+
+def numbered_examples(prepared: Path, numbers: Sequence[int]) -> list[Example]:
+    """The test images of these numbers, which count from 0.
+
+    Raises InputError for a number outside their range, or if the file is absent.
+    """
+    arrays = read_npz(existing(prepared, "preprocess"))
+    images, labels = arrays["test_images"], arrays["test_labels"]
+    for number in numbers:
+        if not 0 <= number < len(images):
+            raise InputError(f"--index: found {number}, expected 0 to {len(images) - 1}, the number of a test image")
+    return [Example(images[n], int(labels[n]), f"test image {n}", {"index": n}) for n in numbers]
+
+
+def file_example(path: Path, height: int, width: int, invert: bool | None) -> Example:
+    """The image in a file, as `read_image` brings it to the size that a model takes."""
+    pixels, inverted = read_image(path, height, width, invert)
+    name = str(path).encode(errors="backslashreplace").decode()  # a file's name may hold bytes that are no text
+    return Example(pixels, None, name, {"file": str(path), "inverted": inverted})

@@ -1,0 +1,72 @@
+"""What the page is made from, read from the files of the earlier stages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.artifacts import existing, read_npz
+from pipeline.dataset.duplicates import read_duplicates
+from pipeline.dataset.parts import Normalization, Part, read_parts
+from pipeline.errors import InputError
+from pipeline.evaluation.predictions import Predictions, read_predictions
+from pipeline.params.schema import Claim
+from pipeline.report.results import Result
+
+
+@dataclass(frozen=True)
+class Source:
+    """Models and data.
+
+    `predictions` are each model's, by part, in the order of `results`. `images` and `labels` are those of the files
+    train and test, uint8 (n, height, width) and (n,); `validation` numbers the images of train that are held out.
+    """
+
+    results: Sequence[Result]
+    claims: Mapping[str, Claim]
+    predictions: Sequence[Mapping[str, Predictions]]
+    parts: Mapping[str, Part]
+    normalization: Normalization
+    images: Mapping[str, npt.NDArray[np.uint8]]
+    labels: Mapping[str, npt.NDArray[np.uint8]]
+    validation: npt.NDArray[np.int64]
+    duplicates: pd.DataFrame
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The class names in the order of the labels."""
+        return self.results[0].classes
+
+
+def read_source(results: Sequence[Result], claims: Mapping[str, Claim], data: Path = Path("data")) -> Source:
+    """Read the predictions of the models in `results`, the images and their duplicates from the folder `data`.
+
+    Raises InputError naming a file that is absent and the stage that makes it, or that does not fit the others.
+    """
+    prepared_path = existing(data / "prepared.npz", "preprocess")
+    split_path = existing(data / "split.npz", "split")
+    prepared = read_npz(prepared_path)
+    parts, normalization = read_parts(prepared_path, split_path)
+    classes = len(results[0].classes)
+    predictions = []
+    for result in results:
+        path = data / "predictions" / f"{result.name}.npz"
+        found = read_predictions(path, classes)
+        for part in ("validation", "test"):
+            if not np.array_equal(found[part].labels, parts[part].labels):
+                raise InputError(f"{path}, {part}_labels: found others than in {prepared_path}")
+        predictions.append(found)
+    return Source(
+        results,
+        claims,
+        predictions,
+        parts,
+        normalization,
+        {part: prepared[f"{part}_images"] for part in ("train", "test")},
+        {part: prepared[f"{part}_labels"] for part in ("train", "test")},
+        read_npz(split_path)["validation"],
+        read_duplicates(data / "duplicates.csv"),
+    )

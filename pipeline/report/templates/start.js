@@ -1,0 +1,6 @@
+// What the page shows first.
+sortBy(find("results"), 1, -1);
+drawCurves();
+chooseModel(Number(find("model").value));
+comparePair();
+Promise.all(Object.values(views)).then(() => document.documentElement.classList.add("drawn"));

@@ -1,0 +1,20 @@
+"""Find the images that are there twice, within and across training and test."""
+
+from pathlib import Path
+
+from pipeline.artifacts import read_npz, write_csv
+from pipeline.dataset.duplicates import NEAR, duplicates_table
+from pipeline.errors import run
+
+
+def main() -> None:
+    """Write ``data/duplicates.csv``."""
+    prepared = read_npz(Path("data/prepared.npz"))
+    table = duplicates_table(prepared["train_images"], prepared["test_images"])
+    write_csv(Path("data/duplicates.csv"), table)
+    exact = int((table["distance"] == 0).sum())
+    print(f"{exact:,} pairs of equal images, {len(table) - exact:,} others at most {NEAR:g} grey levels apart")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,75 @@
+"""A folder as training and evaluation leave it, with predictions drawn at random: for tests of the page."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.artifacts import read_npz, write_csv, write_json, write_npz
+from pipeline.dataset.duplicates import duplicates_table
+from pipeline.dataset.idx import read_images, read_labels
+from pipeline.evaluation.confusion import confusion_table
+from pipeline.evaluation.predictions import read_predictions
+from pipeline.params.schema import Claim
+from pipeline.report.page_source import Source, read_source
+from pipeline.report.results import read_result
+
+MODELS = {"cnn1": 4.0, "dense128": 3.0, "mlp": 2.5, "single_layer": 1.0}  # and how much the right class stands out
+CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+RUN = {"backend": "jax", "device": "CPU:0", "processor": "Model T", "cores": 2}
+
+
+def write_small_run(raw: Path, data: Path, models: Mapping[str, float] = MODELS) -> None:
+    """Write the images of the IDX files in `raw`, one validation image in five, and what `models` make of them."""
+    prepared = {
+        f"{part}_{kind}": read(raw / f"{file}-{kind}-idx{dimensions}-ubyte")
+        for part, file in {"train": "train", "test": "t10k"}.items()
+        for kind, read, dimensions in (("images", read_images, 3), ("labels", read_labels, 1))
+    }
+    prepared["test_images"][7] = prepared["train_images"][3]  # an exact duplicate
+    prepared["test_labels"][7] = prepared["train_labels"][3]
+    everything = np.arange(len(prepared["train_labels"]))
+    split = {"train": everything[everything % 5 > 0], "validation": everything[everything % 5 == 0]}
+    write_npz(data / "prepared.npz", prepared | {"offset": np.float32(0), "scale": np.float32(255)})
+    write_npz(data / "split.npz", split)
+    write_csv(data / "duplicates.csv", duplicates_table(prepared["train_images"], prepared["test_images"]))
+    labels = {part: prepared["train_labels"][index] for part, index in split.items()} | {
+        "test": prepared["test_labels"]
+    }
+    for seed, (name, margin) in enumerate(models.items()):
+        _write_model(data, name, labels, margin, np.random.default_rng(seed))
+
+
+def _write_model(
+    data: Path, name: str, labels: dict[str, npt.NDArray[np.uint8]], margin: float, generator: np.random.Generator
+) -> None:
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for part, of_part in labels.items():
+        logits = generator.normal(size=(len(of_part), len(CLASSES))) + margin * np.eye(len(CLASSES))[of_part]
+        probabilities = np.exp(2 * logits) / np.exp(2 * logits).sum(axis=1, keepdims=True)
+        arrays |= {f"{part}_labels": of_part, f"{part}_probabilities": probabilities.astype(np.float32)}
+    write_npz(data / f"predictions/{name}.npz", arrays)
+    losses = {"loss": [0.9, 0.6, 0.5], "val_loss": [0.8, 0.7, 0.75]}
+    shares = {"accuracy": [0.6, 0.7, 0.8], "val_accuracy": [0.5, 0.7, 0.6]}
+    write_csv(data / f"curves/{name}.csv", pd.DataFrame({"epoch": [1, 2, 3], **losses, **shares}))
+    length = {"parameters": int(1000 * margin), "epochs": 3, "best_epoch": 2, "seconds_per_epoch": 1 / margin}
+    write_json(data / f"runs/{name}.json", RUN | length)
+
+
+def small_source(data: Path, models: Sequence[str], classes: Sequence[str] = CLASSES) -> Source:
+    """Evaluate what `write_small_run` wrote, under the class names given, and read it all."""
+    for name in models:
+        test = read_predictions(data / f"predictions/{name}.npz", len(classes))["test"]
+        table = confusion_table(test.labels, test.predicted, classes)
+        write_csv(data / f"evaluation/{name}/confusion.csv", table)
+    claims = {models[0]: Claim(article="C", claim="91.6 %", accuracy=0.916)}
+    return read_source([read_result(name, classes, data) for name in models], claims, data)
+
+
+def of_test(data: Path, name: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """Labels and probabilities of a model's test part, straight from its file."""
+    arrays = read_npz(data / f"predictions/{name}.npz")
+    return arrays["test_labels"], arrays["test_probabilities"]

@@ -1,0 +1,212 @@
+"""The figures of the articles: what stands in them."""
+
+from pathlib import Path
+
+import matplotlib.colors
+import numpy as np
+import numpy.typing as npt
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+from PIL import Image
+
+from pipeline.artifacts import write_npz
+from pipeline.dataset.idx import read_images, read_labels
+from pipeline.dataset.parts import Normalization, Part
+from pipeline.errors import InputError
+from pipeline.evaluation.predictions import Predictions
+from pipeline.report.article_figures import write_article_figures
+from pipeline.report.class_counts import class_counts
+from pipeline.report.pixel_range import pixel_range
+from pipeline.report.prediction_grid import RIGHT, WRONG, Predicted, model_grid, prediction_grid
+from pipeline.report.samples import SAMPLES, samples
+
+Pixels = npt.NDArray[np.uint8]
+CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+
+
+def titles(figure: Figure) -> list[str]:
+    """Titles of all panels, wherever they are aligned."""
+    return [axes.get_title(loc=place) for axes in figure.axes for place in ("left", "center", "right")]
+
+
+def bars(axes: Axes) -> list[Rectangle]:
+    return [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+
+
+def names(figure: Figure) -> list[str]:
+    return [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()]
+
+
+def test_samples_are_the_first_images_of_each_class_by_its_name(images: Pixels, labels: Pixels) -> None:
+    figure = samples(Part(images[..., np.newaxis], labels), CLASSES)
+    panels = np.array(figure.axes).reshape(len(CLASSES), SAMPLES)
+    assert [row[0].get_ylabel() for row in panels] == CLASSES
+    for label, row in enumerate(panels):
+        drawn = [axes.images[0].get_array() for axes in row]
+        expected = [image for image, of in zip(images, labels, strict=True) if of == label][:SAMPLES]
+        np.testing.assert_array_equal(drawn, expected)
+
+
+def test_samples_of_a_class_with_few_images_leave_the_row_open(images: Pixels) -> None:
+    part = Part(images[:3, ..., np.newaxis], np.array([0, 1, 1], dtype=np.uint8))
+    figure = samples(part, ["Bag", "Coat"])
+    assert [len(axes.images) for axes in figure.axes] == [1] + 9 * [0] + 2 * [1] + 8 * [0]
+
+
+def test_the_pixel_range_is_shown_before_and_after_normalization(images: Pixels) -> None:
+    figure = pixel_range(images[0], Normalization(offset=55, scale=100))
+    raw, normalized = (axes.images[0] for axes in figure.axes if axes.images)
+    np.testing.assert_array_equal(raw.get_array(), images[0])
+    assert raw.get_clim() == (0, 255)
+    np.testing.assert_allclose(np.asarray(normalized.get_array()), (images[0].astype(float) - 55) / 100, rtol=1e-6)
+    assert normalized.get_clim() == (-0.55, 2)
+    assert [axes.get_ylabel() for axes in figure.axes[2:]] == ["pixel", "(pixel − 55) / 100"]  # the colour bars'
+
+
+def test_each_part_shows_its_images_of_each_class() -> None:
+    image = np.zeros((6, 28, 28, 1), dtype=np.uint8)
+    train = Part(image, np.array([0, 0, 0, 2, 2, 1], dtype=np.uint8))
+    test = Part(image[:2], np.array([1, 1], dtype=np.uint8))
+    figure = class_counts({"train": train, "test": test}, ["Bag", "Coat", "Shirt"])
+    assert [axes.get_title() for axes in figure.axes] == ["train: 6 images", "test: 2 images"]
+    assert [[bar.get_width() for bar in bars(axes)] for axes in figure.axes] == [[3, 1, 2], [0, 2, 0]]
+    assert [[text.get_text() for text in axes.texts] for axes in figure.axes] == [["3", "1", "2"], ["0", "2", "0"]]
+    first, second = (axes.get_xlim() for axes in figure.axes)
+    assert first == second  # bars of two parts may be compared
+
+
+def predicted(label: int | None, probabilities: list[float]) -> Predicted:
+    pixels = np.zeros((28, 28), dtype=np.uint8)
+    return Predicted(pixels, np.array(probabilities, dtype=np.float32), label, "an image")
+
+
+@pytest.mark.parametrize(
+    ("label", "title", "colour", "marked"),
+    [
+        (1, "Coat 70%", RIGHT, {1: RIGHT}),
+        (2, "Coat 70% (Shirt)", WRONG, {1: WRONG, 2: RIGHT}),
+        (None, "Coat 70%", "black", {1: "black"}),
+    ],
+)
+def test_the_right_class_is_green_and_a_wrong_one_red_with_the_true_one_in_brackets(
+    label: int | None, title: str, colour: str, marked: dict[int, str]
+) -> None:
+    figure = prediction_grid([predicted(label, [0.1, 0.7, 0.2])], ["Bag", "Coat", "Shirt"])
+    picture, axes = figure.axes
+    assert picture.get_xlabel() == "an image"
+    assert axes.get_title(loc="right") == title
+    (heading,) = axes.findobj(lambda artist: isinstance(artist, Text) and artist.get_text() == title)
+    assert isinstance(heading, Text)
+    assert matplotlib.colors.same_color(heading.get_color(), colour)
+    assert [bar.get_width() for bar in bars(axes)] == pytest.approx([0.1, 0.7, 0.2])
+    assert names(figure)[-3:] == ["Bag", "Coat", "Shirt"]
+    for place, bar in enumerate(bars(axes)):
+        if place in marked:
+            assert matplotlib.colors.same_color(bar.get_facecolor(), marked[place])
+        else:
+            red, green, blue, _ = bar.get_facecolor()
+            assert red == green == blue
+        assert bool(bar.get_hatch()) == (marked.get(place) == WRONG)
+
+
+def test_readers_with_two_kinds_of_cones_can_tell_right_from_wrong() -> None:
+    deuteranopia = np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]]
+    )
+    right, wrong = (deuteranopia @ matplotlib.colors.to_rgb(colour) for colour in (RIGHT, WRONG))
+    assert np.linalg.norm(right - wrong) > 0.4
+
+
+def test_of_many_classes_the_ten_most_probable_are_drawn_in_their_order() -> None:
+    probabilities = [0.001] * 26
+    for place in range(3, 23, 2):
+        probabilities[place] = 0.09
+    figure = prediction_grid([predicted(0, probabilities)], [chr(ord("a") + i) for i in range(26)])
+    assert names(figure)[-10:] == list("dfhjlnprtv")
+    assert "d 9% (a)" in titles(figure)
+
+
+def test_names_are_text_even_with_dollar_signs_and_long_ones_are_cut(tmp_path: Path) -> None:
+    example = Predicted(np.zeros((8, 8), np.uint8), np.array([0.5, 0.5], np.float32), 1, f"folder/$x_{'y' * 80}.png")
+    figure = prediction_grid([example], ["$a$", "$b^$"])
+    figure.savefig(tmp_path / "figure.png")
+    label = figure.axes[0].get_xlabel()
+    assert len(label) == 24
+    assert label.endswith("yyy.png")
+
+
+def predictions(labels: Pixels, right: npt.NDArray[np.bool_]) -> Predictions:
+    """Certain predictions: the label where it is to be right, else the next class."""
+    best = np.where(right, labels, (labels + 1) % 10)
+    return Predictions(labels, np.eye(10, dtype=np.float32)[best])
+
+
+def numbers(figure: Figure) -> list[int]:
+    return [int(axes.get_xlabel().removeprefix("test image ")) for axes in figure.axes if axes.images]
+
+
+def test_a_models_grid_has_right_and_wrong_test_images_from_first_to_last(images: Pixels, labels: Pixels) -> None:
+    right = np.arange(600) % 10 != 0
+    figure = model_grid("cnn2", images, predictions(labels, right), CLASSES)
+    chosen = numbers(figure)
+    assert chosen == sorted(chosen)
+    assert [number for number in chosen if number % 10 == 0] == [0, 110, 230, 350, 470, 590]
+    assert [number for number in chosen if number % 10][::8] == [1, 599]
+    assert len(chosen) == 15
+    suptitle = "cnn2: 9 of the 540 test images it gets right, 6 of the 60 it gets wrong"
+    assert figure.get_suptitle() == suptitle
+    for axes, number in zip(figure.axes[::2], chosen, strict=True):
+        np.testing.assert_array_equal(axes.images[0].get_array(), images[number])
+    marked = [title for title in titles(figure) if "(" in title]
+    assert marked == [f"{CLASSES[(labels[n] + 1) % 10]} 100% ({CLASSES[labels[n]]})" for n in chosen if n % 10 == 0]
+
+
+@pytest.mark.parametrize(("right", "shown"), [(600, 9), (0, 6), (2, 8), (598, 11)])
+def test_a_grid_shows_what_there_is(images: Pixels, labels: Pixels, right: int, shown: int) -> None:
+    figure = model_grid("cnn2", images, predictions(labels, np.arange(600) < right), CLASSES)
+    assert len(set(numbers(figure))) == shown
+
+
+@pytest.fixture
+def data(raw_folder: Path, images: Pixels, labels: Pixels, tmp_path: Path) -> Path:
+    """Data and predictions of one model as the stages leave them."""
+    test_images = read_images(raw_folder / "t10k-images-idx3-ubyte")
+    test_labels = read_labels(raw_folder / "t10k-labels-idx1-ubyte")
+    folder = tmp_path / "data"
+    arrays = {"train_images": images, "train_labels": labels, "test_images": test_images, "test_labels": test_labels}
+    write_npz(folder / "prepared.npz", arrays | {"offset": np.float32(0), "scale": np.float32(255)})
+    write_npz(folder / "split.npz", {"train": np.arange(480), "validation": np.arange(480, 600)})
+    found: dict[str, npt.ArrayLike] = {}
+    for part, of in {"train": labels[:480], "validation": labels[480:], "test": test_labels}.items():
+        answer = predictions(of, np.arange(len(of)) % 5 != 0)
+        found |= {f"{part}_labels": of, f"{part}_probabilities": answer.probabilities}
+    write_npz(folder / "predictions/cnn2.npz", found)
+    return folder
+
+
+def test_the_figures_are_pictures_and_the_same_bytes_each_time(data: Path, tmp_path: Path) -> None:
+    written = []
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        write_article_figures(folder, ["cnn2"], CLASSES, data)
+        written.append({str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")})
+    first, second = written
+    assert sorted(first) == ["class_counts.png", "pixel_range.png", "predictions/cnn2.png", "samples.png"]
+    assert first == second
+    for name in first:
+        with Image.open(tmp_path / "first" / name) as image:
+            assert image.format == "PNG"
+            assert min(image.size) > 300
+
+
+@pytest.mark.parametrize(
+    ("file", "stage"), [("prepared.npz", "preprocess"), ("split.npz", "split"), ("predictions/cnn2.npz", "train@cnn2")]
+)
+def test_what_is_not_there_is_named_with_the_stage_that_makes_it(
+    data: Path, tmp_path: Path, file: str, stage: str
+) -> None:
+    (data / file).unlink()
+    with pytest.raises(InputError, match=rf"{file}: found no such file; `dvc repro {stage}` makes it"):
+        write_article_figures(tmp_path, ["cnn2"], CLASSES, data)

@@ -1,0 +1,372 @@
+"""The page in a real browser: Debian's Chromium, driven by Playwright."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from scipy.stats import binomtest
+
+from pipeline.evaluation.confusion import per_class_table
+from pipeline.report.page import render
+from pipeline.report.page_source import Source
+from tests.small_run import CLASSES, MODELS, of_test, small_source, write_small_run
+
+# Without these, Chromium asks for a sandbox that containers lack, and calls home.
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+SHIRT, TOP = CLASSES.index("Shirt"), CLASSES.index("T-shirt/top")
+
+
+@pytest.fixture(scope="module")
+def data(raw_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_small_run(raw_folder, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def source(data: Path) -> Source:
+    return small_source(data, list(MODELS))
+
+
+@pytest.fixture(scope="module")
+def file(source: Source, data: Path) -> Path:
+    (data / "index.html").write_text(render(source), encoding="utf-8")
+    return data / "index.html"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.fail("PATH: found no chromium, which these tests drive; `apt-get install chromium` brings it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def opened(
+    browser: Browser, file: Path, scheme: Literal["light", "dark"] = "light", width: int = 1280
+) -> Iterator[Page]:
+    """Open the page and see to it that, to the end of the test, nothing was complained of or asked for."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce", offline=True
+    )
+    page = context.new_page()
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    page.wait_for_selector("html.drawn")
+    yield page
+    context.close()
+    assert said == []
+    assert [address for address in asked if not address.startswith("data:")] == [file.as_uri()]
+
+
+@pytest.fixture
+def page(browser: Browser, file: Path) -> Iterator[Page]:
+    yield from opened(browser, file)
+
+
+@pytest.fixture
+def dark_page(browser: Browser, file: Path) -> Iterator[Page]:
+    yield from opened(browser, file, "dark")
+
+
+@pytest.fixture
+def phone_page(browser: Browser, file: Path) -> Iterator[Page]:
+    yield from opened(browser, file, width=360)
+
+
+def cell(page: Page, actual: int, predicted: int) -> Locator:
+    return page.locator(f"#confusion button[data-actual='{actual}'][data-predicted='{predicted}']")
+
+
+def in_cell(data: Path, name: str, actual: int, predicted: int) -> list[int]:
+    """Test images of a cell of the confusion matrix, the most confident mistake first."""
+    labels, probabilities = of_test(data, name)
+    found = np.flatnonzero((labels == actual) & (probabilities.argmax(axis=1) == predicted))
+    return sorted(found.tolist(), key=lambda image: -probabilities[image, predicted])
+
+
+def numbers(list_of_images: Locator) -> list[int]:
+    return [int(number) for number in re.findall(r"№ (\d+)", list_of_images.inner_text())]
+
+
+def show_all(page: Page, button: Locator) -> None:
+    while button.is_visible():
+        button.click()
+
+
+def pixels(picture: Locator) -> npt.NDArray[np.int64]:
+    """What the browser draws, brought back to 28 × 28."""
+    drawn = Image.open(BytesIO(picture.screenshot())).convert("L").resize((28, 28), Image.Resampling.BOX)
+    return np.asarray(drawn, dtype=np.int64)
+
+
+def test_a_cell_that_is_clicked_shows_its_images_the_most_confident_first(page: Page, data: Path) -> None:
+    page.select_option("#model", label="single_layer")
+    cell(page, SHIRT, TOP).click()
+    expected = in_cell(data, "single_layer", SHIRT, TOP)
+    assert expected
+    expect(page.locator("#gallery-title")).to_contain_text(f"Shirt taken for T-shirt/top: {len(expected)} image")
+    assert numbers(page.locator("#cards")) == expected
+
+
+def test_each_image_has_its_ten_probabilities(page: Page, data: Path) -> None:
+    page.select_option("#model", label="single_layer")
+    cell(page, SHIRT, TOP).click()
+    _, probabilities = of_test(data, "single_layer")
+    cards = page.locator("#cards > li")
+    for place, image in enumerate(in_cell(data, "single_layer", SHIRT, TOP)):
+        card = cards.nth(place)
+        shown = [float(share.strip("< %")) / 100 for share in card.locator("b").all_inner_texts()]
+        np.testing.assert_allclose(shown, probabilities[image], atol=0.011)
+        expect(card.locator(".right .name")).to_have_text("Shirt (actual)")
+        expect(card.locator(".wrong .name")).to_have_text("T-shirt/top (predicted)")
+
+
+def test_the_pictures_drawn_are_those_images(dark_page: Page, source: Source, data: Path) -> None:
+    dark_page.select_option("#model", label="single_layer")
+    cell(dark_page, SHIRT, TOP).click()
+    pictures = dark_page.locator("#cards .picture")
+    for place, image in enumerate(in_cell(data, "single_layer", SHIRT, TOP)):
+        difference = np.abs(pixels(pictures.nth(place)) - source.images["test"][image])
+        assert difference.mean() < 12  # rounded corners, 32 greys, and 72 pixels for 28
+
+
+def test_in_the_light_pictures_are_dark_on_white(page: Page, source: Source, data: Path) -> None:
+    page.select_option("#model", label="single_layer")
+    cell(page, SHIRT, TOP).click()
+    image = in_cell(data, "single_layer", SHIRT, TOP)[0]
+    drawn = pixels(page.locator("#cards .picture").first)
+    assert np.abs(255 - drawn - source.images["test"][image]).mean() < 12
+
+
+def test_every_cell_counts_what_it_shows(page: Page, data: Path) -> None:
+    page.select_option("#model", label="single_layer")
+    cells = page.evaluate(
+        """() => [...document.querySelectorAll("#confusion button")].map((cell) => {
+          cell.click();
+          while (!document.getElementById("more").hidden) document.getElementById("more").click();
+          const numbers = [...document.querySelectorAll("#cards .number")];
+          return { ...cell.dataset, count: cell.textContent, numbers: numbers.map((one) => one.textContent.slice(2)) };
+        })"""
+    )
+    assert len(cells) == 90
+    for found in cells:
+        expected = in_cell(data, "single_layer", int(found["actual"]), int(found["predicted"]))
+        assert [int(number) for number in found["numbers"]] == expected
+        assert int(found["count"]) == len(expected)
+    labels, probabilities = of_test(data, "single_layer")
+    assert sum(len(found["numbers"]) for found in cells) == np.sum(probabilities.argmax(axis=1) != labels)
+
+
+def test_the_matrix_works_from_the_keyboard(page: Page, data: Path) -> None:
+    cell(page, 1, 0).click()
+    page.focus("#model")
+    page.keyboard.press("Tab")
+    expect(cell(page, 1, 0)).to_be_focused()
+    page.keyboard.press("ArrowRight")  # over the diagonal
+    expect(cell(page, 1, 2)).to_be_focused()
+    page.keyboard.press("ArrowDown")  # and again
+    expect(cell(page, 3, 2)).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")  # the edge
+    expect(cell(page, 1, 0)).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(cell(page, 1, 2)).to_have_attribute("aria-pressed", "true")
+    expect(cell(page, 1, 0)).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#gallery-title")).to_contain_text("Trouser taken for Pullover")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    expect(page.locator("#gallery-title")).to_contain_text("Trouser taken for Dress")
+    assert numbers(page.locator("#cards")) == in_cell(data, "cnn1", 1, 3)[:12]
+
+
+def test_another_model_keeps_the_cell_and_fills_the_matrix(page: Page, source: Source, data: Path) -> None:
+    cell(page, SHIRT, TOP).click()
+    for result in source.results:
+        page.select_option("#model", label=result.name)
+        texts = page.locator("#confusion tbody td").all_inner_texts()
+        np.testing.assert_array_equal(np.array(texts, int).reshape(10, 10), result.confusion)
+        assert numbers(page.locator("#cards")) == in_cell(data, result.name, SHIRT, TOP)[:12]
+
+
+def test_a_choice_redraws_only_what_it_changes(page: Page) -> None:
+    page.evaluate(
+        """() => {
+          window.changed = new Set();
+          for (const id of ["models", "curves", "one", "two", "data"]) {
+            const seen = () => window.changed.add(id);
+            const everything = { subtree: true, childList: true, attributes: true, characterData: true };
+            new MutationObserver(seen).observe(document.getElementById(id), everything);
+          }
+          window.button = document.querySelector("#confusion button");
+        }"""
+    )
+    page.select_option("#model", label="mlp")
+    page.wait_for_timeout(200)
+    assert page.evaluate("[...window.changed]") == ["one"]
+    assert page.evaluate("window.button.isConnected")
+    page.evaluate("window.changed.clear()")
+    page.select_option("#first", label="mlp")
+    page.wait_for_timeout(200)
+    assert page.evaluate("[...window.changed]") == ["two"]
+
+
+def test_the_table_sorts_by_each_column_either_way(page: Page, source: Source) -> None:
+    table = page.locator("#results")
+    accuracy = {result.name: result.test_scores["accuracy"] for result in source.results}
+    parameters = {result.name: result.run.parameters for result in source.results}
+
+    def names() -> list[str]:
+        return table.locator("tbody th").all_inner_texts()
+
+    assert names() == sorted(MODELS, key=lambda name: -accuracy[name])
+    expect(table.locator("thead th").nth(1)).to_have_attribute("aria-sort", "descending")
+    table.get_by_role("button", name="Parameters").click()
+    assert names() == sorted(MODELS, key=lambda name: -parameters[name])
+    table.get_by_role("button", name="Parameters").press("Enter")
+    assert names() == sorted(MODELS, key=lambda name: parameters[name])
+    expect(table.locator("thead th").nth(3)).to_have_attribute("aria-sort", "ascending")
+    assert table.locator("[aria-sort]").count() == 1
+    table.get_by_role("button", name="Model").click()
+    assert names() == sorted(MODELS)
+
+
+def test_models_without_a_claim_stand_last_either_way(page: Page) -> None:
+    claim = page.locator("#results").get_by_role("button", name="claim")
+    for _ in range(2):
+        claim.click()
+        assert page.locator("#results tbody th").first.inner_text() == "cnn1"
+
+
+def test_classes_have_their_scores_and_keep_the_order_chosen(page: Page, source: Source) -> None:
+    page.locator("#per-class").get_by_role("button", name="F1").click()
+    result = source.results[-1]
+    page.select_option("#model", label=result.name)
+    table = per_class_table(result.actual, result.predicted, CLASSES).sort_values("f1", ascending=False, kind="stable")
+    rows = page.locator("#per-class tbody tr")
+    shown = pd.DataFrame([rows.nth(place).locator("th, td").all_inner_texts() for place in range(10)])
+    for column, score in enumerate(["precision", "recall", "f1"], start=1):
+        assert shown[column].tolist() == [f"{100 * value:.2f} %" for value in table[score]]
+    assert shown[4].tolist() == [str(images) for images in table["support"]]
+    macro = page.locator("#per-class tfoot tr").first.locator("td").all_inner_texts()
+    assert macro[2] == f"{100 * result.test_scores['f1_macro']:.2f} %"
+
+
+def test_two_models_show_what_only_one_gets_right(page: Page, data: Path) -> None:
+    page.select_option("#first", label="mlp")
+    page.select_option("#second", label="cnn1")
+    right = {}
+    for name in ("mlp", "cnn1"):
+        labels, probabilities = of_test(data, name)
+        right[name] = set(np.flatnonzero(probabilities.argmax(axis=1) == labels).tolist())
+    for place, (winner, loser) in {"only-first": ("mlp", "cnn1"), "only-second": ("cnn1", "mlp")}.items():
+        images = page.locator(f"#{place}")
+        show_all(page, images.locator("+ button"))
+        assert set(numbers(images)) == right[winner] - right[loser]
+        assert images.locator(".picture").count() == len(right[winner] - right[loser])
+    p_value = binomtest(len(right["mlp"] - right["cnn1"]), len(right["mlp"] ^ right["cnn1"])).pvalue
+    assert p_value < 0.001
+    mantissa, exponent = f"{p_value:.1e}".split("e")
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    expect(page.locator("#verdict")).to_contain_text(f"p = {mantissa} × 10{raised}, cnn1 is better beyond chance")
+    bars = page.locator("#differences .mark-rect path")
+    assert bars.count() == 10
+
+
+def test_a_model_against_itself_asks_for_another(page: Page) -> None:
+    page.select_option("#first", label="mlp")
+    page.select_option("#second", label="mlp")
+    expect(page.locator("#verdict")).to_have_text("Both are mlp: choose two models.")
+
+
+def test_the_curves_of_any_models_lie_over_each_other(page: Page) -> None:
+    lines = page.locator("#curves-chart .mark-line path")
+    expect(lines).to_have_count(6)  # three models, training and validation
+    colours = page.eval_on_selector_all(
+        "#curves-chart .mark-line path", "all => all.map(one => one.getAttribute('stroke'))"
+    )
+    assert len(set(colours)) == 3
+    page.get_by_role("checkbox", name="single_layer").check()
+    expect(lines).to_have_count(8)
+    page.get_by_role("checkbox", name="cnn1").uncheck()
+    expect(lines).to_have_count(6)
+    before = lines.first.get_attribute("d")
+    page.get_by_role("radio", name="loss").check()
+    expect(lines.first).not_to_have_attribute("d", before or "")
+
+
+@pytest.mark.parametrize("fixture", ["page", "dark_page", "phone_page"])
+def test_nothing_serious_bars_anyone(request: pytest.FixtureRequest, fixture: str) -> None:
+    page: Page = request.getfixturevalue(fixture)
+    page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
+    for name in MODELS:
+        page.select_option("#model", label=name)
+        violations = Axe().run(page).response["violations"]
+        serious = [found for found in violations if found["impact"] in ("serious", "critical")]
+        assert [(found["id"], found["nodes"][0]["html"]) for found in serious] == []
+
+
+def test_the_dark_page_is_dark(page: Page, dark_page: Page) -> None:
+    def ground(page: Page) -> int:
+        colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return int(re.findall(r"\d+", colour)[0])
+
+    assert ground(page) > 200
+    assert ground(dark_page) < 50
+
+
+def test_a_phone_shows_the_whole_matrix_and_nothing_runs_over_the_edge(phone_page: Page) -> None:
+    assert phone_page.evaluate("document.documentElement.scrollWidth") == 360
+    box = cell(phone_page, 0, 9).bounding_box()
+    assert box
+    assert box["x"] + box["width"] <= 360
+    assert min(box["width"], box["height"]) >= 24  # what WCAG 2.2 asks of a target
+
+
+def test_hostile_names_do_no_harm(browser: Browser, raw_folder: Path, tmp_path: Path) -> None:
+    hostile = "<img src=x onerror=alert(1)>"
+    models = {hostile: 1.0, "mlp": 0.5}
+    write_small_run(raw_folder, tmp_path, models)
+    classes = [hostile, "</script><script>alert(2)</script>", *CLASSES[2:]]
+    (tmp_path / "index.html").write_text(render(small_source(tmp_path, list(models), classes)), encoding="utf-8")
+    for page in opened(browser, tmp_path / "index.html"):  # which asserts that nothing spoke up
+        for name in (hostile, "mlp"):
+            page.select_option("#model", label=name)
+        cell(page, 0, 1).click()
+        expect(page.locator("#gallery-title")).to_contain_text(f"{classes[0]} taken for {classes[1]}")
+        page.locator("#differences .mark-rect path").first.hover()
+        expect(page.locator("#vg-tooltip-element")).to_contain_text(hostile)
+        assert page.locator("img").count() == 0
+
+
+def test_one_model_without_mistakes_or_claims_opens_quietly(browser: Browser, raw_folder: Path, tmp_path: Path) -> None:
+    write_small_run(raw_folder, tmp_path, {"mlp": 50.0})
+    source = replace(small_source(tmp_path, ["mlp"]), claims={})
+    (tmp_path / "index.html").write_text(render(source), encoding="utf-8")
+    for page in opened(browser, tmp_path / "index.html"):
+        cell(page, SHIRT, TOP).click()
+        expect(page.locator("#gallery-title")).to_have_text("Shirt taken for T-shirt/top: 0 images")
+        expect(page.locator("#more")).to_be_hidden()
+        expect(page.locator("#model-accuracy")).to_have_text("100.00 % of the test images right")

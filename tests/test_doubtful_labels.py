@@ -1,0 +1,45 @@
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from pipeline.evaluation.doubtful_labels import doubtful_labels
+
+CLASSES = 10
+
+
+@pytest.fixture
+def labels() -> npt.NDArray[np.uint8]:
+    return (np.arange(400) % CLASSES).astype(np.uint8)
+
+
+@pytest.fixture
+def probabilities(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """A good model's: 0.82 for the true class, a little noise, and the rest divided."""
+    generator = np.random.default_rng(0)
+    likely = np.full((len(labels), CLASSES), 0.02) + 0.8 * np.eye(CLASSES)[labels]
+    noisy = likely * generator.uniform(0.9, 1.1, likely.shape)
+    return np.asarray(noisy / noisy.sum(axis=1, keepdims=True), np.float32)
+
+
+def test_swapped_labels_are_found_and_no_others(
+    labels: npt.NDArray[np.uint8], probabilities: npt.NDArray[np.float32]
+) -> None:
+    swapped = [17, 130, 255, 388]
+    wrong = labels.copy()
+    wrong[swapped] = (labels[swapped] + 3) % CLASSES
+    assert sorted(doubtful_labels(wrong, probabilities).tolist()) == swapped
+
+
+def test_the_most_doubtful_comes_first(labels: npt.NDArray[np.uint8], probabilities: npt.NDArray[np.float32]) -> None:
+    swapped = [17, 130, 255, 388]
+    wrong = labels.copy()
+    wrong[swapped] = (labels[swapped] + 3) % CLASSES
+    found = doubtful_labels(wrong, probabilities)
+    given = probabilities[found, wrong[found]]
+    assert np.all(np.diff(given) >= 0)
+
+
+def test_a_model_that_agrees_with_every_label_doubts_none(
+    labels: npt.NDArray[np.uint8], probabilities: npt.NDArray[np.float32]
+) -> None:
+    assert doubtful_labels(labels, probabilities).tolist() == []

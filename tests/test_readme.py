@@ -1,0 +1,31 @@
+"""What the README says holds."""
+
+import re
+from pathlib import Path
+
+from tests.clone import Clone
+
+README = Path("README.md").read_text(encoding="utf-8")
+
+
+def block(language: str, start: str) -> str:
+    """The block of code in `language` that begins with `start`."""
+    found: str
+    (found,) = (code for code in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if code.startswith(start))
+    return found
+
+
+def test_the_results_are_those_of_the_report() -> None:
+    assert Path("reports/results.md").read_text(encoding="utf-8") in README, "`make readme` puts them there"
+
+
+def test_an_architecture_is_added_by_one_file_and_one_entry_and_trains_alone(clone: Clone) -> None:
+    (clone.folder / "pipeline/architectures/strided.py").write_text(block("python", '"""A convolutional network'))
+    clone.replace("params.yaml", "\nmodels:\n", f"\nmodels:\n{block('yaml', '  strided:')}")
+    assert clone.dvc("repro").ran == {"train@strided", "export@strided", "evaluate@strided", "report"}
+    assert "`strided`" in (clone.folder / "reports/results.md").read_text(encoding="utf-8")
+
+
+def test_every_file_the_readme_names_is_there() -> None:
+    for link in re.findall(r"\]\((?!https:)([^)#]+)\)", README):
+        assert Path(link).exists(), link
