@@ -5,11 +5,12 @@ from pathlib import Path
 from pipeline.artifacts import replacing, write_csv
 from pipeline.errors import run
 from pipeline.params.reading import read_params
-from pipeline.report.confusion_figure import confusion_figure
-from pipeline.report.figures import write_png
-from pipeline.report.learning_curves import learning_curves, validation_accuracies
-from pipeline.report.page import render
-from pipeline.report.page_source import read_source
+from pipeline.report.figures.article_figures import write_article_figures
+from pipeline.report.figures.confusion import confusion_figure
+from pipeline.report.figures.learning_curves import learning_curves, validation_accuracies
+from pipeline.report.figures.png import write_png
+from pipeline.report.page.document import render
+from pipeline.report.page.source import read_source
 from pipeline.report.results import read_result
 from pipeline.report.tables import results_markdown, results_table
 
@@ -29,6 +30,7 @@ def main() -> None:
 
     write_png(reports / "curves.png", validation_accuracies(results))
     figures = reports / "figures"
+    write_article_figures(figures, params.models, params.data.classes)
     for result in results:
         write_png(figures / "curves" / f"{result.name}.png", learning_curves(result))
         write_png(figures / "confusion" / f"{result.name}.png", confusion_figure(result))

@@ -14,7 +14,7 @@ from pipeline.dataset.idx import read_images, read_labels
 from pipeline.evaluation.confusion import confusion_table
 from pipeline.evaluation.predictions import read_predictions
 from pipeline.params.schema import Claim
-from pipeline.report.page_source import Source, read_source
+from pipeline.report.page.source import Source, read_source
 from pipeline.report.results import read_result
 
 MODELS = {"cnn1": 4.0, "dense128": 3.0, "mlp": 2.5, "single_layer": 1.0}  # and how much the right class stands out

@@ -17,11 +17,11 @@ from pipeline.dataset.idx import read_images, read_labels
 from pipeline.dataset.parts import Normalization, Part
 from pipeline.errors import InputError
 from pipeline.evaluation.predictions import Predictions
-from pipeline.report.article_figures import write_article_figures
-from pipeline.report.class_counts import class_counts
-from pipeline.report.pixel_range import pixel_range
-from pipeline.report.prediction_grid import RIGHT, WRONG, Predicted, model_grid, prediction_grid
-from pipeline.report.samples import SAMPLES, samples
+from pipeline.report.figures.article_figures import write_article_figures
+from pipeline.report.figures.class_counts import class_counts
+from pipeline.report.figures.pixel_range import pixel_range
+from pipeline.report.figures.prediction_grid import RIGHT, WRONG, Predicted, model_grid, prediction_grid
+from pipeline.report.figures.samples import SAMPLES, samples
 
 Pixels = npt.NDArray[np.uint8]
 CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]

@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from scipy.stats import binomtest
 
 from pipeline.evaluation.confusion import per_class_table
-from pipeline.report.page import render
-from pipeline.report.page_source import Source
+from pipeline.report.page.document import render
+from pipeline.report.page.source import Source
 from tests.small_run import CLASSES, MODELS, of_test, small_source, write_small_run
 
 # Without these, Chromium asks for a sandbox that containers lack, and calls home.

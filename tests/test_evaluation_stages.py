@@ -173,8 +173,8 @@ def test_the_report_has_a_page_of_all_models(command: Callable[..., None]) -> No
 def test_the_report_has_figures_of_each_model(command: Callable[..., None]) -> None:
     evaluate_and_report(command)
     figures = {str(path.relative_to("reports/figures")) for path in Path("reports/figures").rglob("*.png")}
-    of_each = {f"{kind}/{name}.png" for kind in ("curves", "confusion") for name in MODELS}
-    assert figures == set(of_each)
+    of_each = {f"{kind}/{name}.png" for kind in ("curves", "confusion", "predictions") for name in MODELS}
+    assert figures == {"samples.png", "pixel_range.png", "class_counts.png", *of_each}
     assert Path("reports/curves.png").exists()
 
 

@@ -19,9 +19,9 @@ from scipy.stats import binomtest
 from pipeline.artifacts import write_npz
 from pipeline.errors import InputError
 from pipeline.params.schema import Claim
-from pipeline.report.page import SCRIPTS, TEMPLATES, render
-from pipeline.report.page_source import Source
-from pipeline.report.sprites import sprite_sheet
+from pipeline.report.page.document import SCRIPTS, TEMPLATES, render
+from pipeline.report.page.source import Source
+from pipeline.report.page.sprites import sprite_sheet
 from tests.small_run import CLASSES, MODELS, of_test, small_source, write_small_run
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -246,5 +246,7 @@ def test_the_report_declares_the_files_of_the_page_and_uses_each() -> None:
     stages = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
     there = {path.name for path in TEMPLATES.iterdir()}
     assert there == {"index.html.j2", "page.css", *SCRIPTS}
-    declared = {Path(path).name for path in stages["report"]["deps"] if path.startswith("pipeline/report/templates/")}
+    declared = {
+        Path(path).name for path in stages["report"]["deps"] if path.startswith("pipeline/report/page/templates/")
+    }
     assert declared == there

@@ -13,9 +13,9 @@ from pipeline.artifacts import write_csv, write_json
 from pipeline.errors import InputError
 from pipeline.evaluation.confusion import confusion_table
 from pipeline.params.schema import Claim
-from pipeline.report.confusion_figure import confusion_figure
-from pipeline.report.figures import write_png
-from pipeline.report.learning_curves import learning_curves, validation_accuracies
+from pipeline.report.figures.confusion import confusion_figure
+from pipeline.report.figures.learning_curves import learning_curves, validation_accuracies
+from pipeline.report.figures.png import write_png
 from pipeline.report.results import Result, read_result
 from pipeline.report.tables import results_markdown, results_table
 

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from pipeline.report.sprites import GREYS, collect, columns, sprite_sheet
+from pipeline.report.page.sprites import GREYS, collect, columns, sprite_sheet
 
 
 def drawn(sheet: bytes) -> npt.NDArray[np.uint8]:

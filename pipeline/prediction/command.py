@@ -122,8 +122,8 @@ def _read(files: Iterable[Path], size: tuple[int, int], invert: bool | None) -> 
 
 
 def _plot(path: Path, answers: Sequence[tuple[Example, Probabilities]], classes: Sequence[str]) -> None:
-    from pipeline.report.figures import write_png
-    from pipeline.report.prediction_grid import Predicted, prediction_grid
+    from pipeline.report.figures.png import write_png
+    from pipeline.report.figures.prediction_grid import Predicted, prediction_grid
 
     shown = [Predicted(example.pixels, found, example.label, example.name) for example, found in answers]
     try:

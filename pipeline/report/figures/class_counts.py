@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pipeline.dataset.parts import Part
-from pipeline.report.figures import BLUE
+from pipeline.report.figures.png import BLUE
 
 
 def class_counts(parts: Mapping[str, Part], classes: Sequence[str]) -> Figure:

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.report.page_dataset import SHOWN, Doubtful
-from pipeline.report.page_models import mistakes
-from pipeline.report.page_source import Source
-from pipeline.report.sprites import Sprites, collect
+from pipeline.report.page.dataset import SHOWN, Doubtful
+from pipeline.report.page.models import mistakes
+from pipeline.report.page.source import Source
+from pipeline.report.page.sprites import Sprites, collect
 
 
 def shown_pairs(duplicates: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from pipeline.evaluation.confusion import per_class_table
-from pipeline.report.chart_style import BLUE, INK, MUTED, ORANGE, ROW, Chart, finished
+from pipeline.report.page.chart_style import BLUE, INK, MUTED, ORANGE, ROW, Chart, finished
 from pipeline.report.results import Result
 
 

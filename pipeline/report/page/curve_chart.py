@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from pipeline.report.chart_style import INK, Chart, finished
+from pipeline.report.page.chart_style import INK, Chart, finished
 from pipeline.report.results import Result
 
 SERIES = [f"var(--series-{number})" for number in range(1, 7)]

@@ -14,10 +14,8 @@ from vl_convert import javascript_bundle
 
 from pipeline.dataset.duplicates import NEAR, repeated_in_test
 from pipeline.evaluation.calibration import reliability
-from pipeline.report.curve_chart import learning_curves
-from pipeline.report.dataset_charts import pixel_values, samples_per_class
-from pipeline.report.page_charts import accuracies, class_differences, class_scores, reliability_diagram
-from pipeline.report.page_dataset import (
+from pipeline.report.page.curve_chart import learning_curves
+from pipeline.report.page.dataset import (
     doubtful,
     duplicate_counts,
     images_per_class,
@@ -25,10 +23,12 @@ from pipeline.report.page_dataset import (
     pixel_ranges,
     without_duplicates,
 )
-from pipeline.report.page_models import comparisons, encoded, model_data
-from pipeline.report.page_pictures import doubtful_pictures, pair_pictures, shown_images, shown_pairs
-from pipeline.report.page_source import Source
-from pipeline.report.sprites import Sprites, columns, sprite_sheet
+from pipeline.report.page.dataset_charts import pixel_values, samples_per_class
+from pipeline.report.page.model_charts import accuracies, class_differences, class_scores, reliability_diagram
+from pipeline.report.page.models import comparisons, encoded, model_data
+from pipeline.report.page.pictures import doubtful_pictures, pair_pictures, shown_images, shown_pairs
+from pipeline.report.page.source import Source
+from pipeline.report.page.sprites import Sprites, columns, sprite_sheet
 from pipeline.report.tables import results_table
 
 TEMPLATES = Path(__file__).parent / "templates"

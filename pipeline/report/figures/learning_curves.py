@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 
-from pipeline.report.figures import BLUE, GREY, ORANGE
+from pipeline.report.figures.png import BLUE, GREY, ORANGE
 from pipeline.report.results import Result
 
 COLUMNS = 4

@@ -12,8 +12,8 @@ from pipeline.evaluation.calibration import expected_calibration_error, reliabil
 from pipeline.evaluation.comparison import compare
 from pipeline.evaluation.confusion import per_class_table
 from pipeline.evaluation.predictions import Predictions
+from pipeline.report.page.sprites import Sprites
 from pipeline.report.results import Result
-from pipeline.report.sprites import Sprites
 
 STEPS = 255  # a probability travels as one byte, which is right to 0.2 per cent
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from pipeline.artifacts import existing
 from pipeline.dataset.parts import read_parts
 from pipeline.evaluation.predictions import read_predictions
-from pipeline.report.class_counts import class_counts
-from pipeline.report.figures import write_png
-from pipeline.report.pixel_range import pixel_range
-from pipeline.report.prediction_grid import model_grid
-from pipeline.report.samples import samples
+from pipeline.report.figures.class_counts import class_counts
+from pipeline.report.figures.pixel_range import pixel_range
+from pipeline.report.figures.png import write_png
+from pipeline.report.figures.prediction_grid import model_grid
+from pipeline.report.figures.samples import samples
 
 
 def write_article_figures(

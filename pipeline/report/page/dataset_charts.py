@@ -4,7 +4,7 @@ import altair as alt
 import pandas as pd
 
 from pipeline.dataset.parts import Normalization
-from pipeline.report.chart_style import BLUE, GREEN, ORANGE, ROW, Chart, finished
+from pipeline.report.page.chart_style import BLUE, GREEN, ORANGE, ROW, Chart, finished
 
 
 def samples_per_class(counts: pd.DataFrame) -> Chart:

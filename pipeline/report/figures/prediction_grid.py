@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline.evaluation.predictions import Predictions
-from pipeline.report.figures import GREY
+from pipeline.report.figures.png import GREY
 
 # Okabe and Ito's bluish green and vermilion: green and red that colour-blind readers can tell apart.
 RIGHT = "#009E73"

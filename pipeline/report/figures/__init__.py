@@ -1,0 +1,1 @@
+"""Figures for print: of the data, the curves, the confusion, the predictions."""

@@ -1,0 +1,1 @@
+"""The web page: what its charts, tables and pictures are made of, and how they are put together."""
