@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from pipeline.dataset.idx import read_images, read_labels
@@ -45,9 +46,18 @@ def labels(raw_folder: Path) -> npt.NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="session")
-def reproduced_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def reproduced_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A clone of this repository with three models, reproduced once and committed; not to be changed."""
-    folder = tmp_path_factory.mktemp("reproduced")
+    if worker_id == "master":
+        return reproduced(tmp_path_factory.mktemp("reproduced"))
+    shared = tmp_path_factory.getbasetemp().parent / "reproduced"  # by the processes that share the tests
+    with FileLock(f"{shared}.lock"):
+        if not shared.exists():
+            shared.symlink_to(reproduced(tmp_path_factory.mktemp("reproduced")))
+    return shared
+
+
+def reproduced(folder: Path) -> Path:
     clone = clone_working_tree(folder, ["dense128", "cnn1", "mlp"])
     clone.dvc("repro")
     clone.commit("Its results")

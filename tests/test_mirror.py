@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import trustme
 
 from pipeline.dataset.sources import fetch
 from pipeline.errors import InputError
@@ -100,11 +100,9 @@ def redirecting(address: str) -> Answer:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for localhost and its key, in one file."""
     path = tmp_path_factory.mktemp("certificate") / "localhost.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", path, "-out", path],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    authority = trustme.CA()
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(path)
+    authority.cert_pem.write_to_path(path, append=True)
     return path
 
 
