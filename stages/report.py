@@ -5,9 +5,8 @@ from pathlib import Path
 from pipeline.artifacts import replacing, write_csv
 from pipeline.errors import run
 from pipeline.params.reading import read_params
-from pipeline.report.figures.article_figures import write_article_figures
-from pipeline.report.figures.confusion import confusion_figure
-from pipeline.report.figures.learning_curves import learning_curves, validation_accuracies
+from pipeline.report.figures.folder import write_figures
+from pipeline.report.figures.learning_curves import validation_accuracies
 from pipeline.report.figures.png import write_png
 from pipeline.report.page.document import render
 from pipeline.report.page.source import read_source
@@ -29,11 +28,7 @@ def main() -> None:
             temporary.write_text(text, encoding="utf-8")
 
     write_png(reports / "curves.png", validation_accuracies(results))
-    figures = reports / "figures"
-    write_article_figures(figures, params.models, params.data.classes)
-    for result in results:
-        write_png(figures / "curves" / f"{result.name}.png", learning_curves(result))
-        write_png(figures / "confusion" / f"{result.name}.png", confusion_figure(result))
+    write_figures(reports / "figures", results, params.models, params.data.classes)
 
 
 if __name__ == "__main__":

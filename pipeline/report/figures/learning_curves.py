@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 
-from pipeline.report.figures.png import BLUE, GREY, ORANGE
+from pipeline.report.figures.png import BLUE, GREY, ORANGE, plain
 from pipeline.report.results import Result
 
 COLUMNS = 4
@@ -37,7 +37,7 @@ def _train_and_validation(axes: Axes, result: Result, column: str) -> None:
     axes.axvline(kept, color=GREY, linestyle=":", linewidth=1.2, label=f"kept epoch ({kept})")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel("epoch")
-    _plain(axes)
+    plain(axes)
 
 
 def validation_accuracies(results: Sequence[Result]) -> Figure:
@@ -79,10 +79,4 @@ def _highlight(panel: Axes, result: Result) -> None:
     kept = curves[curves["epoch"] == result.run.best_epoch]
     panel.plot(kept["epoch"], kept["val_accuracy"], color=ORANGE, marker="o", markersize=5, linestyle="")
     panel.set_title(f"{result.name}: {kept['val_accuracy'].item():.1%}", fontsize="medium")
-    _plain(panel)
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#E6E6E6", linewidth=0.6)
-    axes.set_axisbelow(True)
+    plain(panel)

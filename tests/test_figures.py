@@ -12,16 +12,18 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 
-from pipeline.artifacts import write_npz
-from pipeline.dataset.idx import read_images, read_labels
 from pipeline.dataset.parts import Normalization, Part
 from pipeline.errors import InputError
 from pipeline.evaluation.predictions import Predictions
-from pipeline.report.figures.article_figures import write_article_figures
+from pipeline.params.reading import read_params
 from pipeline.report.figures.class_counts import class_counts
+from pipeline.report.figures.folder import write_figures
+from pipeline.report.figures.hyperparameters import differing_settings, families, hyperparameter_curves
 from pipeline.report.figures.pixel_range import pixel_range
 from pipeline.report.figures.prediction_grid import RIGHT, WRONG, Predicted, model_grid, prediction_grid
 from pipeline.report.figures.samples import SAMPLES, samples
+from pipeline.report.results import Result
+from tests.small_run import small_source, write_small_run
 
 Pixels = npt.NDArray[np.uint8]
 CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
@@ -170,30 +172,32 @@ def test_a_grid_shows_what_there_is(images: Pixels, labels: Pixels, right: int, 
     assert len(set(numbers(figure))) == shown
 
 
+NAMES = ["cnn1", "dense128", "simple_nn"]  # the last two are of one architecture
+MODELS = {name: read_params().models[name] for name in NAMES}
+
+
 @pytest.fixture
-def data(raw_folder: Path, images: Pixels, labels: Pixels, tmp_path: Path) -> Path:
-    """Data and predictions of one model as the stages leave them."""
-    test_images = read_images(raw_folder / "t10k-images-idx3-ubyte")
-    test_labels = read_labels(raw_folder / "t10k-labels-idx1-ubyte")
-    folder = tmp_path / "data"
-    arrays = {"train_images": images, "train_labels": labels, "test_images": test_images, "test_labels": test_labels}
-    write_npz(folder / "prepared.npz", arrays | {"offset": np.float32(0), "scale": np.float32(255)})
-    write_npz(folder / "split.npz", {"train": np.arange(480), "validation": np.arange(480, 600)})
-    found: dict[str, npt.ArrayLike] = {}
-    for part, of in {"train": labels[:480], "validation": labels[480:], "test": test_labels}.items():
-        answer = predictions(of, np.arange(len(of)) % 5 != 0)
-        found |= {f"{part}_labels": of, f"{part}_probabilities": answer.probabilities}
-    write_npz(folder / "predictions/cnn2.npz", found)
-    return folder
+def data(raw_folder: Path, tmp_path: Path) -> Path:
+    """What the earlier stages leave, for three models."""
+    write_small_run(raw_folder, tmp_path / "data", dict.fromkeys(NAMES, 2.0))
+    return tmp_path / "data"
 
 
-def test_the_figures_are_pictures_and_the_same_bytes_each_time(data: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def results(data: Path) -> list[Result]:
+    return list(small_source(data, NAMES).results)
+
+
+def test_the_figures_are_pictures_and_the_same_bytes_each_time(
+    data: Path, results: list[Result], tmp_path: Path
+) -> None:
     written = []
     for folder in (tmp_path / "first", tmp_path / "second"):
-        write_article_figures(folder, ["cnn2"], CLASSES, data)
+        write_figures(folder, results, MODELS, CLASSES, data)
         written.append({str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")})
     first, second = written
-    assert sorted(first) == ["class_counts.png", "pixel_range.png", "predictions/cnn2.png", "samples.png"]
+    of_each = [f"{kind}/{name}.png" for kind in ("curves", "confusion", "predictions") for name in NAMES]
+    assert set(first) == {"class_counts.png", "pixel_range.png", "samples.png", "hyperparameters/dense.png", *of_each}
     assert first == second
     for name in first:
         with Image.open(tmp_path / "first" / name) as image:
@@ -202,11 +206,31 @@ def test_the_figures_are_pictures_and_the_same_bytes_each_time(data: Path, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("file", "stage"), [("prepared.npz", "preprocess"), ("split.npz", "split"), ("predictions/cnn2.npz", "train@cnn2")]
+    ("file", "stage"),
+    [("prepared.npz", "preprocess"), ("split.npz", "split"), ("predictions/cnn1.npz", "train@cnn1")],
 )
 def test_what_is_not_there_is_named_with_the_stage_that_makes_it(
-    data: Path, tmp_path: Path, file: str, stage: str
+    data: Path, results: list[Result], tmp_path: Path, file: str, stage: str
 ) -> None:
     (data / file).unlink()
     with pytest.raises(InputError, match=rf"{file}: found no such file; `dvc repro {stage}` makes it"):
-        write_article_figures(tmp_path, ["cnn2"], CLASSES, data)
+        write_figures(tmp_path, results, MODELS, CLASSES, data)
+
+
+def test_curves_of_one_architecture_are_told_apart_by_the_settings_that_differ(results: list[Result]) -> None:
+    assert families(MODELS) == {"dense": ["dense128", "simple_nn"]}
+    narrow = MODELS["dense128"].model_copy(update={"epochs": 3})
+    assert differing_settings([narrow, MODELS["dense128"]]) == ["epochs 3", f"epochs {MODELS['dense128'].epochs}"]
+
+    figure = hyperparameter_curves(results[1:], MODELS)
+    loss, accuracy = figure.axes
+    drawn = [np.asarray(line.get_ydata()).tolist() for line in accuracy.get_lines()]
+    columns = "accuracy", "val_accuracy"
+    assert drawn == [result.curves[column].tolist() for result in results[1:] for column in columns]
+    (legend,) = figure.legends
+    first, second = [text.get_text() for text in legend.get_texts()]
+    assert "hidden [128]" in first
+    assert "hidden [300, 100]" in second
+    assert "optimizer.name sgd" in second
+    assert "activation" not in first  # it is the same
+    assert len(loss.get_lines()) == 4

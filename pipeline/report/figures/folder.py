@@ -1,0 +1,49 @@
+"""The folder of figures: what the source articles show, for every model."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipeline.artifacts import existing
+from pipeline.dataset.parts import read_parts
+from pipeline.evaluation.predictions import read_predictions
+from pipeline.params.schema import ModelParams
+from pipeline.report.figures.class_counts import class_counts
+from pipeline.report.figures.confusion import confusion_figure
+from pipeline.report.figures.hyperparameters import families, hyperparameter_curves
+from pipeline.report.figures.learning_curves import learning_curves
+from pipeline.report.figures.pixel_range import pixel_range
+from pipeline.report.figures.png import write_png
+from pipeline.report.figures.prediction_grid import model_grid
+from pipeline.report.figures.samples import samples
+from pipeline.report.results import Result
+
+
+def write_figures(
+    folder: Path,
+    results: Sequence[Result],
+    models: Mapping[str, ModelParams],
+    classes: Sequence[str],
+    data: Path = Path("data"),
+) -> None:
+    """Write the figures of the data, of each model, and of each architecture that several models share.
+
+    These are ``samples.png``, ``pixel_range.png``, ``class_counts.png``; ``curves``, ``confusion`` and ``predictions``
+    with a figure a model; ``hyperparameters`` with one an architecture.
+
+    Raises InputError naming a file in `data` that is absent and the stage that makes it, or what is wrong in one.
+    """
+    prepared, split = existing(data / "prepared.npz", "preprocess"), existing(data / "split.npz", "split")
+    parts, normalization = read_parts(prepared, split)
+    write_png(folder / "samples.png", samples(parts["train"], classes))
+    write_png(folder / "pixel_range.png", pixel_range(parts["train"].images[0, ..., 0], normalization))
+    write_png(folder / "class_counts.png", class_counts(parts, classes))
+    images = parts["test"].images[..., 0]
+    for result in results:
+        name = result.name
+        predictions = read_predictions(data / "predictions" / f"{name}.npz", len(classes))
+        write_png(folder / "curves" / f"{name}.png", learning_curves(result))
+        write_png(folder / "confusion" / f"{name}.png", confusion_figure(result))
+        write_png(folder / "predictions" / f"{name}.png", model_grid(name, images, predictions["test"], classes))
+    for architecture, names in families(models).items():
+        family = [result for result in results if result.name in names]
+        write_png(folder / "hyperparameters" / f"{architecture}.png", hyperparameter_curves(family, models))
