@@ -42,9 +42,18 @@ def test_a_candidate_on_a_fresh_clone_trains_it_and_no_other(fresh_clone: Clone)
     assert shown["test"]["accuracy"] == pytest.approx(candidate["test"]["accuracy"])
 
 
-def test_one_setting_of_one_model(clone: Clone) -> None:
+def test_one_setting_of_one_model_and_its_plots_against_the_last_commit(clone: Clone) -> None:
     ran = clone.dvc("exp", "run", "-S", "models.cnn1.optimizer.learning_rate=0.002").ran
     assert ran == {"train@cnn1", "export@cnn1", "evaluate@cnn1", "report"}
+
+    plots = json.loads(clone.run("dvc", "plots", "diff", "--json"))
+    assert "errors" not in plots
+    (curves,) = plots["data"]["data/curves/cnn1.csv"]
+    assert curves["revisions"] == ["workspace", "HEAD"]
+    assert {point["field"] for point in curves["content"]["data"]["values"]} == {"accuracy", "val_accuracy"}
+    (confusion,) = plots["data"]["data/evaluation/cnn1/confusion.csv"]
+    assert confusion["revisions"] == ["workspace", "HEAD"]
+    assert len(confusion["content"]["data"]["values"]) == 2 * 200  # test images
 
 
 def test_a_queued_grid(clone: Clone) -> None:
