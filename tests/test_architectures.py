@@ -21,9 +21,12 @@ PARAMS = read_params().models["single_layer"]
 
 @pytest.fixture
 def double_precision() -> Iterator[None]:
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     yield
-    keras.config.set_floatx("float32")
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
 
 
 @pytest.fixture

@@ -18,10 +18,12 @@ def block(language: str, start: str) -> str:
 
 
 def test_the_results_are_those_of_the_report() -> None:
-    for result in pd.read_csv("reports/results.csv").itertuples():
-        figures = f"| {result.accuracy:.2%} ({result.accuracy_low:.2%}–{result.accuracy_high:.2%})".replace("%", " %")
-        (row,) = (line for line in README.splitlines() if line.startswith(f"| `{result.model}` "))
-        assert figures in " ".join(row.split()), "`make readme` puts the new results there"
+    for result in pd.read_csv("reports/results.csv").to_dict("records"):
+        accuracy, low, high = (
+            f"{100 * result[figure]:.2f}" for figure in ("accuracy", "accuracy_low", "accuracy_high")
+        )
+        (row,) = (line for line in README.splitlines() if line.startswith(f"| `{result['model']}` "))
+        assert f"| {accuracy} % ({low}–{high} %) |" in " ".join(row.split()), "`make readme` puts the new results there"
 
 
 def test_an_architecture_is_added_by_one_file_and_one_entry_and_trains_alone(clone: Clone) -> None:
