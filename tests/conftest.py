@@ -12,7 +12,9 @@ from filelock import FileLock
 from hypothesis import settings
 
 from pipeline.dataset.idx import read_images, read_labels
+from pipeline.report.page.source import Source
 from tests.clone import Clone, clone_working_tree
+from tests.small_run import MODELS, small_source, write_small_run
 
 settings.register_profile("pipeline", deadline=None)  # a busy machine is no failure
 settings.load_profile("pipeline")
@@ -43,6 +45,20 @@ def images(raw_folder: Path) -> npt.NDArray[np.uint8]:
 def labels(raw_folder: Path) -> npt.NDArray[np.uint8]:
     """Their labels, (600,)."""
     return read_labels(raw_folder / "train-labels-idx1-ubyte")
+
+
+@pytest.fixture(scope="module")
+def data(raw_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the stages before the report leave: four models, whose predictions are drawn at random."""
+    folder = tmp_path_factory.mktemp("data")
+    write_small_run(raw_folder, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def source(data: Path) -> Source:
+    """The same, read for the page."""
+    return small_source(data, list(MODELS))
 
 
 @pytest.fixture(scope="session")

@@ -29,18 +29,6 @@ SHIRT, TOP = CLASSES.index("Shirt"), CLASSES.index("T-shirt/top")
 
 
 @pytest.fixture(scope="module")
-def data(raw_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    write_small_run(raw_folder, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def source(data: Path) -> Source:
-    return small_source(data, list(MODELS))
-
-
-@pytest.fixture(scope="module")
 def file(source: Source, data: Path) -> Path:
     (data / "index.html").write_text(render(source), encoding="utf-8")
     return data / "index.html"

@@ -28,18 +28,6 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
-def data(raw_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    write_small_run(raw_folder, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def source(data: Path) -> Source:
-    return small_source(data, list(MODELS))
-
-
-@pytest.fixture(scope="module")
 def html(source: Source) -> str:
     return render(source)
 
