@@ -29,7 +29,7 @@ setup: .venv/synced-$(DEVICE)
 
 .venv/synced-$(DEVICE): pyproject.toml uv.lock
 	command -v uv >/dev/null || python3 tools/install_uv.py
-	uv sync --locked --inexact --group $(DEVICE) --group test --group lint
+	uv sync --locked --inexact --compile-bytecode --group $(DEVICE) --group test --group lint
 	touch $@
 
 clean:
