@@ -45,10 +45,11 @@ def existing(path: Path, stage: str) -> Path:
     return path
 
 
-def write_npz(path: Path, arrays: Mapping[str, npt.ArrayLike]) -> None:
-    """Write named arrays, compressed; equal arrays give equal bytes."""
+def write_npz(path: Path, arrays: Mapping[str, npt.ArrayLike], compressed: bool = True) -> None:
+    """Write named arrays; equal arrays give equal bytes."""
+    save = np.savez_compressed if compressed else np.savez
     with replacing(path) as temporary:
-        np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]  # its stub takes allow_pickle as a name
+        save(temporary, **arrays)  # type: ignore[arg-type]  # its stub takes allow_pickle as a name
 
 
 def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:

@@ -18,28 +18,20 @@ def main() -> None:
     params = model_named(read_params(), name)
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import, which takes seconds and follows the check
-    from pipeline.catalogue import build
-    from pipeline.training.device import describe, make_repeatable
-    from pipeline.training.fit import fit, with_normalization
-    from pipeline.training.predict import predict
+    from pipeline.training.train import forget, train
 
-    parts, normalization = read_parts(Path("data/prepared.npz"), Path("data/split.npz"))
-    classes = int(parts["train"].labels.max()) + 1
-    make_repeatable(params.seed)
-    network = build(params.architecture, parts["train"].images.shape[1:], classes, params.options)
-    model = with_normalization(network, normalization)
-    result = fit(name, model, params, parts["train"], parts["validation"])
+    files = Path("data/prepared.npz"), Path("data/split.npz")
+    parts, normalization = read_parts(*files)
+    trained = train(name, params, parts, normalization, int(parts["train"].labels.max()) + 1, files)
 
-    predictions: dict[str, npt.ArrayLike] = {}
-    for part, data in parts.items():
-        predictions[f"{part}_labels"] = data.labels
-        predictions[f"{part}_probabilities"] = predict(model, data.images)
+    predictions: dict[str, npt.ArrayLike] = {f"{part}_labels": data.labels for part, data in parts.items()}
+    predictions |= {f"{part}_probabilities": found for part, found in trained.probabilities.items()}
     write_npz(Path(f"data/predictions/{name}.npz"), predictions)
-    write_csv(Path(f"data/curves/{name}.csv"), result.curves)
+    write_csv(Path(f"data/curves/{name}.csv"), trained.curves)
     with replacing(Path(f"data/models/{name}.keras")) as path:
-        model.save(path)
-    record = {"parameters": network.count_params(), "epochs": len(result.curves), "best_epoch": result.best_epoch}
-    write_json(Path(f"data/runs/{name}.json"), record | {"seconds_per_epoch": result.seconds_per_epoch} | describe())
+        trained.model.save(path)
+    write_json(Path(f"data/runs/{name}.json"), trained.record)
+    forget(name)
 
 
 if __name__ == "__main__":

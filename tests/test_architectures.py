@@ -12,7 +12,9 @@ from pipeline.architectures import single_layer
 from pipeline.architectures.lenet5 import RBF
 from pipeline.dataset.parts import Normalization, Part
 from pipeline.params.reading import read_params
+from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import make_repeatable
+from pipeline.training.execution import Execution
 from pipeline.training.fit import fit, with_normalization
 
 Matrix = npt.NDArray[np.float64]
@@ -93,6 +95,8 @@ def test_single_layer_takes_a_full_batch_step_of_gradient_descent(
         PARAMS.model_copy(update={"epochs": 1}),
         part,
         part,
+        Execution(shards=1, xla=True),
+        Checkpoint(tmp_path / "checkpoint.npz", "any"),
     )
     for old, new, gradient in zip(before, network.get_weights(), gradients(before, pixels, labels), strict=True):
         np.testing.assert_allclose(new, old - PARAMS.optimizer.learning_rate * gradient, atol=1e-5)

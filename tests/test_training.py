@@ -6,15 +6,19 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
+from keras import layers
 
 from pipeline.catalogue import build
 from pipeline.dataset.parts import Normalization, Part
 from pipeline.errors import InputError
 from pipeline.params.reading import read_params
 from pipeline.params.schema import ModelParams
-from pipeline.training.batches import epoch_blocks
+from pipeline.training.batches import batch_size_of, epoch_blocks
+from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import describe, make_repeatable
+from pipeline.training.execution import Execution, execution_for
 from pipeline.training.fit import Fit, fit, with_normalization
 from pipeline.training.predict import predict
 
@@ -46,11 +50,32 @@ def params_of(name: str, **changes: Any) -> ModelParams:
     return MODELS[name].model_copy(update=changes)
 
 
+def fitted(
+    name: str,
+    model: keras.Model,
+    params: ModelParams,
+    train: Part,
+    validation: Part,
+    checkpoint: Checkpoint | None = None,
+) -> Fit:
+    """Fit as the stage does on two cores, whichever machine this is."""
+    execution = execution_of(params, cores=2)
+    Path("none.npz").unlink(missing_ok=True)
+    return fit(name, model, params, train, validation, execution, checkpoint or Checkpoint(Path("none.npz"), "any"))
+
+
+def execution_of(params: ModelParams, cores: int) -> Execution:
+    def network() -> keras.Model:
+        return build(params.architecture, (28, 28, 1), 10, params.options)
+
+    return execution_for(network, batch_size_of(params, images=300), cores)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_trains_predicts_and_survives_saving(name: str, train: Part, validation: Part) -> None:
     params = params_of(name, epochs=2)
     model = model_of(params)
-    result = fit(name, model, params, train, validation)
+    result = fitted(name, model, params, train, validation)
     assert list(result.curves.columns) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
     assert result.curves["epoch"].tolist() == [1, 2]
     assert Path(f"dvclive/{name}/report.html").exists()
@@ -66,21 +91,96 @@ def test_every_model_trains_predicts_and_survives_saving(name: str, train: Part,
     np.testing.assert_array_equal(predict(loaded, validation.images), probabilities)
 
 
-@pytest.mark.parametrize("name", ["dense128", "cnn2"])  # compiled by XLA and not; the second with dropout
-def test_the_device_loop_takes_the_steps_of_plain_keras(name: str, train: Part, validation: Part) -> None:
-    params = params_of(name, epochs=1)
-    looped = model_of(params)
-    result = fit(name, looped, params, train, validation)
+def without_dropout(model: keras.Model) -> keras.Model:
+    """The parts of a batch draw masks of their own, so that steps can be compared without masks alone."""
+    for layer in model.layers[-1].layers:
+        if isinstance(layer, layers.Dropout):
+            layer.rate = 0
+    return model
 
-    plain = model_of(params)
-    plain.compile("adam", "sparse_categorical_crossentropy")
-    blocks = epoch_blocks(300, batch_size=32, seed=params.seed, epoch=0, batches_per_block=1)
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_first_steps_are_those_of_plain_keras(name: str, train: Part, validation: Part) -> None:
+    batches = 3  # more of them, and Adam makes the rounding of tiny gradients as large as a step
+    params = params_of(name, epochs=1, batch_size=32 if MODELS[name].batch_size != "full" else "full")
+    size = batch_size_of(params, images=batches * 32)
+    first = Part(train.images[: batches * 32], train.labels[: batches * 32])
+    ours = without_dropout(model_of(params))
+    result = fitted(name, ours, params, first, validation)
+
+    plain = without_dropout(model_of(params))
+    settings = params.optimizer.model_dump(exclude={"name"})
+    optimizer = keras.optimizers.get({"class_name": params.optimizer.name, "config": settings})
+    plain.compile(optimizer, "sparse_categorical_crossentropy")
+    blocks = epoch_blocks(batches * 32, size, params.seed, epoch=0, batches_per_block=1)
     order = np.concatenate([block[0] for block in blocks])
-    history = plain.fit(train.images[order], train.labels[order], batch_size=32, shuffle=False, verbose=0).history
+    history = plain.fit(first.images[order], first.labels[order], batch_size=size, shuffle=False, verbose=0).history
 
     assert result.curves["loss"][0] == pytest.approx(history["loss"][0], rel=1e-5)
-    for ours, theirs in zip(looped.get_weights(), plain.get_weights(), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_dense_networks_are_compiled_and_convolutions_divided_among_the_cores() -> None:
+    assert execution_of(params_of("dense128"), cores=2) == Execution(shards=1, xla=True)
+    assert execution_of(params_of("cnn1"), cores=1) == Execution(shards=1, xla=False)
+    assert execution_of(params_of("cnn1"), cores=2) == Execution(shards=2, xla=False)
+    assert execution_of(params_of("cnn1", batch_size=32), cores=64) == Execution(shards=4, xla=False)
+
+
+def test_a_network_with_batch_normalization_sees_whole_batches() -> None:
+    def normalized() -> keras.Model:
+        return keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(4, 3), layers.BatchNormalization()])
+
+    assert execution_for(normalized, batch_size=32, cores=2) == Execution(shards=1, xla=False)
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_parts_side_by_side_give_what_the_whole_gives(number: int, train: Part) -> None:
+    model = model_of(params_of("cnn1"))
+    whole, parts = predict(model, train.images[:number]), predict(model, train.images[:number], shards=3)
+    np.testing.assert_allclose(parts, whole, atol=1e-6)
+
+
+class KilledError(Exception):
+    """What a test stops a training with."""
+
+
+class KilledAfter(Checkpoint):
+    """A checkpoint whose training ends when its third epoch is written."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        if epoch == 2:
+            raise KilledError
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn1"])  # the second draws dropout masks
+def test_a_training_goes_on_from_its_checkpoint_to_the_same_bits(
+    name: str, train: Part, validation: Part, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pipeline.training.checkpoint.SECONDS_BETWEEN_WRITES", 0)
+    params = params_of(name, epochs=5)
+    undisturbed = model_of(params)
+    expected = fitted(name, undisturbed, params, train, validation)
+
+    with pytest.raises(KilledError):
+        fitted(name, model_of(params), params, train, validation, KilledAfter(Path("killed.npz"), "this"))
+    resumed = model_of(params)
+    result = fitted(name, resumed, params, train, validation, Checkpoint(Path("killed.npz"), "this"))
+
+    assert "goes on after epoch 3" in capsys.readouterr().out
+    pd.testing.assert_frame_equal(result.curves, expected.curves)
+    assert result.best_epoch == expected.best_epoch
+    assert predict(resumed, validation.images).tobytes() == predict(undisturbed, validation.images).tobytes()
+
+
+def test_a_checkpoint_of_something_else_is_not_used(
+    train: Part, validation: Part, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pipeline.training.checkpoint.SECONDS_BETWEEN_WRITES", 0)
+    params = params_of("mlp", epochs=2)
+    for fingerprint in ("this", "another"):
+        fitted("mlp", model_of(params), params, train, validation, Checkpoint(Path("left.npz"), fingerprint))
+    assert "goes on" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn1"])
@@ -88,7 +188,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(name: str, train
     def predicted(seed: int) -> bytes:
         params = params_of(name, seed=seed, epochs=2)
         model = model_of(params)
-        fit(name, model, params, train, validation)
+        fitted(name, model, params, train, validation)
         return predict(model, validation.images).tobytes()
 
     assert predicted(seed=0) == predicted(seed=0)
@@ -101,19 +201,21 @@ def test_the_best_epoch_by_validation_is_kept(train: Part, validation: Part) -> 
         "dense128", epochs=6, optimizer=MODELS["dense128"].optimizer.model_copy(update={"learning_rate": 0.1})
     )
     model = model_of(params)
-    result: Fit = fit("dense128", model, params, train, validation)
+    result: Fit = fitted("dense128", model, params, train, validation)
     accuracies = result.curves["val_accuracy"]
     assert result.best_epoch == accuracies.argmax() + 1 < len(accuracies)
     kept = np.mean(predict(model, validation.images).argmax(axis=1) == validation.labels)
     assert kept == pytest.approx(accuracies.max())
 
 
-def test_a_loss_that_is_not_finite_stops_the_training_with_its_epoch(train: Part, validation: Part) -> None:
+def test_a_loss_that_is_not_finite_stops_the_training_with_its_epoch_and_batch(train: Part, validation: Part) -> None:
     params = params_of(
         "simple_nn", epochs=5, optimizer=MODELS["simple_nn"].optimizer.model_copy(update={"learning_rate": 1e30})
     )
-    with pytest.raises(InputError, match=r"models\.simple_nn: found a loss that is not finite in epoch 1, .*1e\+30"):
-        fit("simple_nn", model_of(params), params, train, validation)
+    with pytest.raises(
+        InputError, match=r"models\.simple_nn: found a loss that is not finite in epoch 1, batch 2, .*1e\+30"
+    ):
+        fitted("simple_nn", model_of(params), params, train, validation)
 
 
 def test_an_epoch_meets_every_image_once_in_an_order_of_its_own() -> None:

@@ -152,11 +152,14 @@ class AdamwOptimizer(Section):
     weight_decay: NonNegativeFloat
 
 
+OptimizerParams = Annotated[AdaptiveOptimizer | SgdOptimizer | AdamwOptimizer, Discriminator("name")]
+
+
 class ModelParams(Section):
     """How one model is trained; the options of its architecture stand beside these fields."""
 
     architecture: str
-    optimizer: Annotated[AdaptiveOptimizer | SgdOptimizer | AdamwOptimizer, Discriminator("name")]
+    optimizer: OptimizerParams
     batch_size: PositiveInt | Literal["full"]
     epochs: PositiveInt
     seed: Seed

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.params.schema import ModelParams
+
 Indices = npt.NDArray[np.int32]
+
+
+def batch_size_of(params: ModelParams, images: int) -> int:
+    """Images in a batch, of `images` to train on."""
+    return images if params.batch_size == "full" else min(params.batch_size, images)
 
 
 def epoch_blocks(images: int, batch_size: int, seed: int, epoch: int, batches_per_block: int) -> Iterator[Indices]:

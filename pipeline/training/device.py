@@ -1,10 +1,11 @@
 """The device that trains: what it is, and how it repeats itself."""
 
-import os
 import platform
 from pathlib import Path
 
 import keras
+
+from pipeline.training.execution import usable_cores
 
 
 def make_repeatable(seed: int) -> None:
@@ -26,7 +27,7 @@ def describe() -> dict[str, str | int]:
         "backend": keras.backend.backend(),
         "device": str(keras.ops.convert_to_tensor(0.0).device).rpartition("device:")[2],
         "processor": _processor(),
-        "cores": os.cpu_count() or 1,
+        "cores": usable_cores(),
         "keras": keras.__version__,
         "python": platform.python_version(),
     }

@@ -18,15 +18,17 @@ class DeviceLoop(keras.Model):  # type: ignore[misc]  # Keras has no types
     """A model around `model` whose `fit` takes blocks of indices into `train`, as `index_blocks` gives them.
 
     Weights, loss, optimizer and metrics are used as `keras.Model` does; `evaluate` and `predict` take images.
+    `finite_batches` counts the batches whose loss was finite, of all epochs.
     """
 
-    def __init__(self, model: keras.Model, train: Part) -> None:
+    def __init__(self, model: keras.Model, train: Part, xla: bool) -> None:
         super().__init__()
         self.model = model
         self.images = tf.constant(train.images)
         self.labels = tf.constant(train.labels)
+        self.finite_batches = tf.Variable(0, trainable=False)
         # Keras' own `jit_compile` is off wherever operations must be deterministic; what XLA does on a CPU is.
-        self.loop = tf.function(self._loop, jit_compile=_gains_from_xla(model))
+        self.loop = tf.function(self._loop, jit_compile=xla)
 
     def call(self, images: Any, training: bool = False) -> Any:
         """Give what the model gives."""
@@ -36,6 +38,13 @@ class DeviceLoop(keras.Model):  # type: ignore[misc]  # Keras has no types
         """Create the variables of the optimizer and the metrics, which cannot be done inside a loop on the device."""
         self.optimizer.build(self.trainable_variables)
         self.compute_metrics(self.images[:1], self.labels[:1], self(self.images[:1]))
+
+    def compute_loss(self, *arguments: Any, training: bool = True, **named: Any) -> Any:
+        """Keras' loss; while training, count it if it is finite."""
+        loss = super().compute_loss(*arguments, training=training, **named)
+        if training:
+            self.finite_batches.assign_add(tf.cast(tf.math.is_finite(loss), tf.int32))
+        return loss
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Take Keras' training step for each batch of a block, int32 (batches, batch size)."""
@@ -51,15 +60,6 @@ class DeviceLoop(keras.Model):  # type: ignore[misc]  # Keras has no types
             return batch + 1
 
         tf.while_loop(lambda batch: batch < tf.shape(block)[0], step, [0], parallel_iterations=1)
-
-
-def _gains_from_xla(model: keras.Model) -> bool:
-    """Whether XLA makes training faster: not on a CPU with convolutions, which have kernels of four dimensions.
-
-    XLA's convolutions are many times slower there than oneDNN's. On other devices Keras' choice stands.
-    """
-    on_cpu = not tf.config.list_physical_devices("GPU")
-    return on_cpu and all(len(weight.shape) < 4 for weight in model.trainable_variables)
 
 
 def index_blocks(blocks: Callable[[], Iterator[Indices]]) -> tf.data.Dataset:

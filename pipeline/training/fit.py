@@ -1,5 +1,6 @@
 """Compile and fit a model, keeping the best epoch by validation accuracy."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -8,14 +9,17 @@ from typing import Any
 
 import keras
 import pandas as pd
-from dvclive import Live
 from tqdm.keras import TqdmCallback
 
+from dvclive import Live
 from pipeline.dataset.parts import Normalization, Part
 from pipeline.errors import InputError
 from pipeline.params.schema import ModelParams
-from pipeline.training.batches import Indices, epoch_blocks
+from pipeline.training.batches import Indices, batch_size_of, epoch_blocks
+from pipeline.training.checkpoint import Checkpoint
+from pipeline.training.execution import Execution
 from pipeline.training.live_curves import LiveCurves
+from pipeline.training.optimizers import make_optimizer
 
 BATCHES_PER_BLOCK = 50
 VALIDATION_BATCH_SIZE = 1000
@@ -34,6 +38,34 @@ class Fit:
     seconds_per_epoch: float
 
 
+class StopAtDivergence(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Raise InputError as soon as the loss is no longer finite, naming epoch and batch, both from 1."""
+
+    def __init__(self, name: str, learning_rate: float) -> None:
+        super().__init__()
+        self.name = name
+        self.learning_rate = learning_rate
+        self.epoch = self.finite_before = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the epoch."""
+        self.epoch = epoch + 1
+        self.finite_before = self._finite_batches(0)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the mean loss of the epoch so far, which one bad batch spoils for good."""
+        if not math.isfinite((logs or {})["loss"]):
+            number = self._finite_batches(batch) - self.finite_before + 1
+            raise InputError(
+                f"models.{self.name}: found a loss that is not finite in epoch {self.epoch}, batch {number}, expected "
+                f"one that falls; optimizer.learning_rate {self.learning_rate} may be too high"
+            )
+
+    def _finite_batches(self, batch: int) -> int:
+        """Batches before the first bad one: counted on the device where it loops, else the batch is known."""
+        return int(getattr(self.model, "finite_batches", batch))
+
+
 def with_normalization(network: keras.Model, normalization: Normalization) -> keras.Model:
     """Put the normalization before the network: the model takes raw pixels, 0 to 255, and cannot be fed others."""
     return keras.Sequential(
@@ -45,64 +77,84 @@ def with_normalization(network: keras.Model, normalization: Normalization) -> ke
     )
 
 
-def fit(name: str, model: keras.Model, params: ModelParams, train: Part, validation: Part) -> Fit:
+def fit(
+    name: str,
+    model: keras.Model,
+    params: ModelParams,
+    train: Part,
+    validation: Part,
+    execution: Execution,
+    checkpoint: Checkpoint,
+) -> Fit:
     """Fit `model` on `train` and leave it with the weights of the epoch most accurate on `validation`.
 
-    The earliest of equally accurate epochs is kept. ``dvclive/<name>/report.html`` shows the curves meanwhile.
+    The earliest of equally accurate epochs is kept. ``dvclive/<name>/report.html`` shows the curves meanwhile. A
+    training that was killed goes on from its `checkpoint`.
 
     Raises InputError when the loss is no longer finite.
     """
-    trainer, batches, steps = _compiled(model, params, train)
-    best = keras.callbacks.EarlyStopping("val_accuracy", mode="max", patience=params.epochs, restore_best_weights=True)
-    finite = keras.callbacks.TerminateOnNaN(raise_error=True)
-    with Live(f"dvclive/{name}", report="html", save_dvc_exp=False, dvcyaml=None) as live:
-        live_curves = LiveCurves(live)
-        try:
-            history = trainer.fit(
-                batches,
-                steps_per_epoch=steps,
-                epochs=params.epochs,
-                shuffle=False,
-                validation_data=(validation.images, validation.labels),
-                validation_batch_size=VALIDATION_BATCH_SIZE,
-                callbacks=[best, finite, live_curves, TqdmCallback(verbose=0)],
-                verbose=0,
-            )
-        except RuntimeError as error:
-            if "NaN or Inf loss" not in str(error):
-                raise
-            raise InputError(
-                f"models.{name}: found a loss that is not finite in epoch {len(live_curves.seconds) + 1}, expected one "
-                f"that falls; optimizer.learning_rate {params.optimizer.learning_rate} may be too high"
-            ) from error
-    curves = pd.DataFrame(history.history)[["loss", "accuracy", "val_loss", "val_accuracy"]]
-    curves.insert(0, "epoch", range(1, len(curves) + 1))
-    return Fit(curves, best.best_epoch + 1, median(live_curves.seconds))
+    trainer = _compiled(model, params, train, execution)
+    done = checkpoint.restore(trainer)
+    if done:
+        print(f"goes on after epoch {done}, from {checkpoint.path}")
+    batches, steps = _batches(trainer is not model, params, train, done)
+    with Live(f"dvclive/{name}", report="html", save_dvc_exp=False, dvcyaml=None, resume=done > 0) as live:
+        trainer.fit(
+            batches,
+            steps_per_epoch=steps,
+            initial_epoch=done,
+            epochs=params.epochs,
+            shuffle=False,
+            validation_data=(validation.images, validation.labels),
+            validation_batch_size=VALIDATION_BATCH_SIZE,
+            callbacks=[
+                StopAtDivergence(name, params.optimizer.learning_rate),
+                checkpoint,
+                LiveCurves(live),
+                TqdmCallback(verbose=0),
+            ],
+            verbose=0,
+        )
+    return Fit(checkpoint.curves, checkpoint.best_epoch, median(checkpoint.seconds))
 
 
-def _compiled(model: keras.Model, params: ModelParams, train: Part) -> tuple[keras.Model, Any, int]:
-    """The model to fit, the batches of all epochs one after another, and how many of these make an epoch.
-
-    Any backend trains as Keras does it, each on the same batches; TensorFlow loops over many at a time on the device.
-    """
-    images = len(train.labels)
-    batch_size = images if params.batch_size == "full" else min(params.batch_size, images)
-
-    def blocks(batches_per_block: int, epochs: int = params.epochs) -> Iterator[Indices]:
-        arguments = (images, batch_size, params.seed)
-        return chain.from_iterable(epoch_blocks(*arguments, epoch, batches_per_block) for epoch in range(epochs))
-
-    settings = params.optimizer.model_dump(exclude={"name"})
-    optimizer = keras.optimizers.get({"class_name": params.optimizer.name, "config": settings})
+def _compiled(model: keras.Model, params: ModelParams, train: Part, execution: Execution) -> keras.Model:
+    """The model to fit: on TensorFlow one around `model` that loops over many batches at a time on the device."""
+    optimizer = make_optimizer(params.optimizer, fused=keras.backend.backend() == "tensorflow" and not execution.xla)
     losses = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
     if keras.backend.backend() != "tensorflow":
         model.compile(optimizer, **losses)
-        pairs = ((train.images[indices], train.labels[indices]) for (indices,) in blocks(1))
-        return model, pairs, len(list(blocks(1, epochs=1)))
+        return model
 
-    from pipeline.training.device_loop import DeviceLoop, index_blocks
+    from pipeline.training.device_loop import DeviceLoop
+    from pipeline.training.shards import Sharded
 
-    loop = DeviceLoop(model, train)
+    whole = model if execution.shards == 1 else Sharded(model, execution.shards)
+    loop = DeviceLoop(whole, train, execution.xla)
     loop.compile(optimizer, **losses)
     loop.create_variables()
-    return loop, index_blocks(lambda: blocks(BATCHES_PER_BLOCK)), len(list(blocks(BATCHES_PER_BLOCK, epochs=1)))
+    return loop
+
+
+def _batches(in_blocks: bool, params: ModelParams, train: Part, done: int) -> tuple[Any, int]:
+    """The batches of all epochs after `done`, one epoch after another, and how many pieces make an epoch.
+
+    Any backend meets the same images in the same order; a `DeviceLoop` takes indices, many batches at a time.
+    """
+    images = len(train.labels)
+    batch_size = batch_size_of(params, images)
+    batches_per_block = BATCHES_PER_BLOCK if in_blocks else 1
+
+    def epoch(number: int) -> Iterator[Indices]:
+        return epoch_blocks(images, batch_size, params.seed, number, batches_per_block)
+
+    def blocks() -> Iterator[Indices]:
+        return chain.from_iterable(map(epoch, range(done, params.epochs)))
+
+    steps = sum(1 for _ in epoch(0))
+    if not in_blocks:
+        return ((train.images[indices], train.labels[indices]) for (indices,) in blocks()), steps
+
+    from pipeline.training.device_loop import index_blocks
+
+    return index_blocks(blocks), steps
