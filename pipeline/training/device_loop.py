@@ -10,22 +10,23 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipeline.dataset.parts import Part
 from pipeline.training.batches import Indices
 
 
 class DeviceLoop(keras.Model):  # type: ignore[misc]  # Keras has no types
-    """A model around `model` whose `fit` takes blocks of indices into `train`, as `index_blocks` gives them.
+    """A model around `model` whose `fit` takes blocks of indices into `images`, as `index_blocks` gives them.
+
+    A batch of as many indices as there are images is all of them, in their order.
 
     Weights, loss, optimizer and metrics are used as `keras.Model` does; `evaluate` and `predict` take images.
     `finite_batches` counts the batches whose loss was finite, of all epochs.
     """
 
-    def __init__(self, model: keras.Model, train: Part, xla: bool) -> None:
+    def __init__(self, model: keras.Model, images: Any, labels: Any, xla: bool) -> None:
         super().__init__()
         self.model = model
-        self.images = tf.constant(train.images)
-        self.labels = tf.constant(train.labels)
+        self.images = tf.constant(images)
+        self.labels = tf.constant(labels)
         self.finite_batches = tf.Variable(0, trainable=False)
         # Keras' own `jit_compile` is off wherever operations must be deterministic; what XLA does on a CPU is.
         self.loop = tf.function(self._loop, jit_compile=xla)
@@ -55,14 +56,17 @@ class DeviceLoop(keras.Model):  # type: ignore[misc]  # Keras has no types
 
     def _loop(self, block: Any) -> None:
         def step(batch: Any) -> Any:
-            indices = block[batch]
-            super(DeviceLoop, self).train_step((tf.gather(self.images, indices), tf.gather(self.labels, indices)))
+            if block.shape[1] == len(self.labels):
+                pair = self.images, self.labels
+            else:
+                pair = tf.gather(self.images, block[batch]), tf.gather(self.labels, block[batch])
+            super(DeviceLoop, self).train_step(pair)
             return batch + 1
 
         tf.while_loop(lambda batch: batch < tf.shape(block)[0], step, [0], parallel_iterations=1)
 
 
-def index_blocks(blocks: Callable[[], Iterator[Indices]]) -> tf.data.Dataset:
-    """Offer the blocks to `DeviceLoop.fit`."""
-    signature = tf.TensorSpec((None, None), tf.int32)
+def index_blocks(blocks: Callable[[], Iterator[Indices]], batch_size: int | None) -> tf.data.Dataset:
+    """Offer the blocks to `DeviceLoop.fit`; `batch_size` is None where the last batch is smaller."""
+    signature = tf.TensorSpec((None, batch_size), tf.int32)
     return tf.data.Dataset.from_generator(blocks, output_signature=signature).map(lambda block: (block,)).prefetch(1)

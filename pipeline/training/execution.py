@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import keras
 
 SMALLEST_SHARD = 8  # images; with fewer, dividing a batch costs more than a second core gains
+LARGEST_XLA_BATCH = 4096  # images; above, the matrix products take the time, and oneDNN's are faster than XLA's
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,11 @@ class Execution:
 def execution_for(build: Callable[[], keras.Model], batch_size: int, cores: int) -> Execution:
     """What is fastest on `cores` cores for the network that `build` makes, which is only looked at.
 
-    Measured on CPUs (``benchmarks``): XLA fuses dense networks, but its convolutions are many times slower than
-    oneDNN's. oneDNN divides each convolution among the cores and waits for all of them; a core that computes its own
-    part of the batch from the first layer to the last waits once. Only a network whose layers keep statistics of their
-    batches, such as batch normalization, must see the whole batch. On other devices Keras' own choice stands.
+    Measured on CPUs (``benchmarks``): XLA fuses the many small steps of dense networks, but its convolutions are many
+    times slower than oneDNN's. oneDNN divides each convolution among the cores and waits for all of them; a core that
+    computes its own part of the batch from the first layer to the last waits once. Only a network whose layers keep
+    statistics of their batches, such as batch normalization, must see the whole batch. On other devices Keras' own
+    choice stands.
 
     Call it before anything is computed: it is where TensorFlow's threads are still to be set.
     """
@@ -36,7 +38,7 @@ def execution_for(build: Callable[[], keras.Model], batch_size: int, cores: int)
     with keras.StatelessScope(initialize_variables=False):
         network = build()
     if all(len(weight.shape) < 4 for weight in network.trainable_weights):
-        return Execution(shards=1, xla=True)
+        return Execution(shards=1, xla=batch_size <= LARGEST_XLA_BATCH)
     keeps_statistics = bool(network.non_trainable_weights)
     return Execution(1 if keeps_statistics else max(1, min(cores, batch_size // SMALLEST_SHARD)), xla=False)
 

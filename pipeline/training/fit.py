@@ -93,6 +93,9 @@ def fit(
 
     Raises InputError when the loss is no longer finite.
     """
+    if params.batch_size == "full":  # the same batch every time: it is normalized once
+        normalization, model = model.layers
+        train, validation = (Part(normalization(part.images), part.labels) for part in (train, validation))
     trainer = _compiled(model, params, train, execution)
     done = checkpoint.restore(trainer)
     if done:
@@ -130,7 +133,7 @@ def _compiled(model: keras.Model, params: ModelParams, train: Part, execution: E
     from pipeline.training.shards import Sharded
 
     whole = model if execution.shards == 1 else Sharded(model, execution.shards)
-    loop = DeviceLoop(whole, train, execution.xla)
+    loop = DeviceLoop(whole, train.images, train.labels, execution.xla)
     loop.compile(optimizer, **losses)
     loop.create_variables()
     return loop
@@ -157,4 +160,4 @@ def _batches(in_blocks: bool, params: ModelParams, train: Part, done: int) -> tu
 
     from pipeline.training.device_loop import index_blocks
 
-    return index_blocks(blocks), steps
+    return index_blocks(blocks, None if images % batch_size else batch_size), steps
