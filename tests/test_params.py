@@ -17,7 +17,7 @@ PARAMS = Path("params.yaml")
 MISTAKES = [
     ("model: cnn2", "model: cnn9", r"model: found 'cnn9', expected: the name of a model; allowed: dense128, .*cnn_shi"),
     ("  seed: 0", "  sed: 0", r"split\.sed: found 0, expected: no such key; allowed: validation, seed"),
-    ("  format: idx", "  format: png", r"data\.format: found 'png', expected: .*'idx' or 'csv'"),
+    ("  format: idx", "  format: png", r"data\.format: found 'png', expected: .*'idx', 'csv' or 'images'"),
     ("  validation: 0.2", "  validation: 1.0", r"split\.validation: found 1\.0, expected: .*less than 1"),
     ("  validation: 0.2", "  validation: 0.0", r"split\.validation: found 0\.0, expected: .*greater than 0"),
     ("    epochs: 1000", "    epochs: many", r"models\.single_layer\.epochs: found 'many', expected: .*integer"),

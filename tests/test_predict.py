@@ -22,7 +22,6 @@ from pipeline.dataset.parts import Normalization
 from pipeline.errors import InputError, run
 from pipeline.params.reading import read_params
 from pipeline.prediction.examples import Example
-from pipeline.prediction.images import read_image
 from tests.clone import ROOT
 
 # Keras saves TensorFlow's variables in a way that NumPy 2 warns of.

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from pipeline.report.page.sprites import GREYS, collect, columns, sprite_sheet
+from pipeline.report.page.sprites import LEVELS, collect, columns, sprite_sheet
 
 
 def drawn(sheet: bytes) -> npt.NDArray[np.uint8]:
@@ -19,7 +19,7 @@ def test_images_stand_row_by_row(images: npt.NDArray[np.uint8], count: int) -> N
     for place in range(count):
         row, column = divmod(place, across)
         tile = picture[row * 28 : row * 28 + 28, column * 28 : column * 28 + 28].astype(int)
-        np.testing.assert_allclose(tile, images[place], atol=255 / (GREYS - 1) / 2 + 1)
+        np.testing.assert_allclose(tile, images[place], atol=255 / (LEVELS - 1) / 2 + 1)
 
 
 def test_pictures_need_not_be_square() -> None:

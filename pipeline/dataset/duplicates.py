@@ -18,7 +18,7 @@ PARTS = ["train", "test"]
 
 
 def duplicates_table(train: npt.NDArray[np.uint8], test: npt.NDArray[np.uint8]) -> pd.DataFrame:
-    """Pairs of images at most `NEAR` apart, nearest first; both arguments are (n, height, width).
+    """Pairs of images at most `NEAR` apart, nearest first; both arguments are (n, height, width, channels).
 
     The columns are first_part and second_part (train or test), first and second (the image's number in its part, from
     0) and distance: the root of the mean squared difference of the pixels, in grey levels of 255. It is 0 for equal
@@ -33,7 +33,9 @@ def duplicates_table(train: npt.NDArray[np.uint8], test: npt.NDArray[np.uint8]) 
 
 
 def near_pairs(images: npt.NDArray[np.uint8], distance: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Find all pairs of images (n, height, width) at most `distance` apart: int64 (m, 2) and float64 (m,), sorted.
+    """Find all pairs of images (n, height, width, channels) at most `distance` apart.
+
+    Gives int64 (m, 2) and their distances float64 (m,), sorted by these.
 
     The discrete cosine transform keeps distances, and leaving frequencies out can only shorten them. So pairs that are
     far apart in the few lowest frequencies are far apart: only the others are compared pixel by pixel.

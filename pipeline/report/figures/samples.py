@@ -22,6 +22,6 @@ def samples(part: Part, classes: Sequence[str]) -> Figure:
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
         for axes, image in zip(row, chosen, strict=False):
-            axes.imshow(image[..., 0], cmap="gray", vmin=0, vmax=255)
+            axes.imshow(image, cmap="gray", vmin=0, vmax=255)
         row[0].set_ylabel(name, rotation=0, ha="right", va="center", parse_math=False)
     return figure
