@@ -102,7 +102,12 @@ def test_a_claim_cannot_break_out_of_its_cell(result: Result) -> None:
 
 
 def test_a_model_without_a_claim_shows_a_dash(result: Result) -> None:
-    assert "| – |" in " ".join(results_markdown([result], {}).split())
+    text = results_markdown([result, replace(result, name="resnet8")], {"cnn1": claim("91.6 %", 0.916)})
+    assert "| – |" in " ".join(text.split())
+
+
+def test_without_any_claim_there_is_no_column_for_them(result: Result) -> None:
+    assert "laim" not in results_markdown([result], {})
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0.01234, "0.012"), (15.2, "15"), (123.4, "120"), (3.0, "3")])

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from unicodedata import category
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from pipeline.dataset.partition import partition
 from pipeline.errors import InputError
 from pipeline.params.schema import HeldOut, ImageFolders
 
+NO_TEXT = ("Cc", "Cs")  # Unicode's control characters, and the surrogates that Python puts for bytes that are not UTF-8
 COLUMNS = ["part", "number", "class", "file"]
 
 
@@ -64,11 +66,7 @@ def _entries(folder: Path, expected: str) -> list[os.DirEntry[str]]:
     if not found:
         raise InputError(f"{folder}: found an empty folder, expected {expected}")
     for entry in found:
-        if not _is_text(entry.name):
-            raise InputError(f"{folder}: found the name {os.fsencode(entry.name)!r}, expected names in UTF-8")
+        if any(category(character) in NO_TEXT for character in entry.name):
+            name = os.fsencode(entry.name)
+            raise InputError(f"{folder}: found the name {name!r}, expected UTF-8 without control characters")
     return found
-
-
-def _is_text(name: str) -> bool:
-    """Whether a name has no bytes that are not UTF-8, for which Python puts lone surrogates."""
-    return not any("\ud800" <= character <= "\udfff" for character in name)

@@ -43,8 +43,8 @@ def read_dataset(data: DataParams, folder: Path) -> tuple[Dataset, list[str]]:
         (train_images, test_images), (train, test) = map(read_images, images), map(read_labels, labels)
         places = [partial(label_place, file) for file in labels]
     train, test, classes = counted_from_zero(train, test, data.classes, places)
-    images = [_grey(part, data.transposed) for part in (train_images, test_images)]
-    return Dataset(images[0], train, images[1], test), classes
+    train_images, test_images = (_grey(part, data.transposed) for part in (train_images, test_images))
+    return Dataset(train_images, train, test_images, test), classes
 
 
 def _grey(images: Array, transposed: bool) -> Array:

@@ -34,6 +34,7 @@ LocalFolder = Annotated[str, StringConstraints(pattern=r"^data/local(/[\w-][^/\\
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
 DebianPackage = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
+ClassName = Annotated[str, StringConstraints(pattern=r"^\P{Cc}+$")]  # without control characters
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -129,8 +130,8 @@ class Size(Section):
 def _separation(test: Any) -> str:
     """Tag of how test images are told from training images, whether it was validated already or not."""
     if isinstance(test, dict):
-        return "folder" if "folder" in test else "share"
-    return "folder" if isinstance(test, SeparateFolder) else "share"
+        return "separate" if "folder" in test else "held out"
+    return "separate" if isinstance(test, SeparateFolder) else "held out"
 
 
 class ImageFolders(Section):
@@ -138,7 +139,7 @@ class ImageFolders(Section):
 
     train: LocalFolder
     test: Annotated[
-        Annotated[SeparateFolder, Tag("folder")] | Annotated[HeldOut, Tag("share")], Discriminator(_separation)
+        Annotated[SeparateFolder, Tag("separate")] | Annotated[HeldOut, Tag("held out")], Discriminator(_separation)
     ]
     size: Size | None
     color: Literal["grey", "rgb"]
@@ -160,7 +161,7 @@ class DataParams(Section):
     csv: CsvFiles
     images: ImageFolders
     transposed: bool
-    classes: Annotated[list[Text], Field(min_length=2, max_length=256)] | None
+    classes: Annotated[list[ClassName], Field(min_length=2, max_length=256)] | None
     normalization: Literal["minmax", "standard"]
 
     @model_validator(mode="after")
