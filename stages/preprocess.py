@@ -22,8 +22,9 @@ def main() -> None:
     write_json(DESCRIPTION, Description(classes=classes, background=background(dataset.train_images)).model_dump())
     train, test = dataset.train_images, dataset.test_images
     height, width, channels = train.shape[1:]
+    colours = "grey" if channels == 1 else "RGB"
     print(
-        f"{len(train):,} training, {len(test):,} test images of {height} × {width} pixels, {channels} channels, "
+        f"{len(train):,} training and {len(test):,} test images of {height} × {width} pixels, {colours}, "
         f"{len(classes)} classes, pixels from {train.min()} to {train.max()}; "
         f"{data.normalization}: (pixel - {offset:g}) / {scale:g}"
     )
