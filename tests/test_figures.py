@@ -42,20 +42,29 @@ def names(figure: Figure) -> list[str]:
     return [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()]
 
 
+def sampled(figure: Figure, classes: int) -> npt.NDArray[np.uint8]:
+    """The images of a figure of samples, (classes, SAMPLES, 28, 28) or, in colour, (classes, SAMPLES, 28, 28, 3)."""
+    picture = np.asarray(figure.axes[0].images[0].get_array())
+    return picture.reshape(classes, 29, SAMPLES, 29, *picture.shape[2:])[:, :28, :, :28].swapaxes(1, 2)
+
+
 def test_samples_are_the_first_images_of_each_class_by_its_name(images: Pixels, labels: Pixels) -> None:
     figure = samples(Part(images[..., np.newaxis], labels), CLASSES)
-    panels = np.array(figure.axes).reshape(len(CLASSES), SAMPLES)
-    assert [row[0].get_ylabel() for row in panels] == CLASSES
-    for label, row in enumerate(panels):
-        drawn = [axes.images[0].get_array() for axes in row]
+    assert names(figure) == CLASSES
+    for label, row in enumerate(sampled(figure, len(CLASSES))):
         expected = [image for image, of in zip(images, labels, strict=True) if of == label][:SAMPLES]
-        np.testing.assert_array_equal(drawn, expected)
+        np.testing.assert_array_equal(row, expected)
+    rows = figure.axes[0].get_yticks()
+    np.testing.assert_allclose(rows, [29 * label + 14 for label in range(10)])  # the middle of 29 pixels from -0.5 on
 
 
 def test_samples_of_a_class_with_few_images_leave_the_row_open(images: Pixels) -> None:
     part = Part(images[:3, ..., np.newaxis], np.array([0, 1, 1], dtype=np.uint8))
-    figure = samples(part, ["Bag", "Coat"])
-    assert [len(axes.images) for axes in figure.axes] == [1] + 9 * [0] + 2 * [1] + 8 * [0]
+    bags, coats = sampled(samples(part, ["Bag", "Coat"]), 2)
+    np.testing.assert_array_equal(bags[0], images[0])
+    np.testing.assert_array_equal(coats[:2], images[1:3])
+    assert np.all(bags[1:] == 255)
+    assert np.all(coats[2:] == 255)
 
 
 def test_the_pixel_range_is_shown_before_and_after_normalization(images: Pixels) -> None:
@@ -76,11 +85,12 @@ def test_of_an_image_in_colour_the_pixel_range_is_that_of_the_mean_of_its_channe
 
 
 def test_images_in_colour_are_shown_in_their_colours() -> None:
-    images = np.random.default_rng(0).integers(256, size=(2, 8, 8, 3), dtype=np.uint8)
-    sample = samples(Part(images, np.array([0, 1], dtype=np.uint8)), ["Bag", "Coat"])
+    images = np.random.default_rng(0).integers(256, size=(2, 28, 28, 3), dtype=np.uint8)
+    figure = samples(Part(images, np.array([0, 1], dtype=np.uint8)), ["Bag", "Coat"])
+    np.testing.assert_array_equal(sampled(figure, 2)[:, 0], images)
     example = Predicted(images[1], np.array([0.5, 0.5], np.float32), None, "an image")
-    for figure, image in ((sample, images[0]), (prediction_grid([example], ["Bag", "Coat"]), images[1])):
-        np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), image)
+    figure = prediction_grid([example], ["Bag", "Coat"])
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), images[1])
 
 
 def test_each_part_shows_its_images_of_each_class() -> None:

@@ -68,6 +68,13 @@ def test_an_image_of_the_size_or_without_one_is_not_resampled(channels: int, tmp
         np.testing.assert_array_equal(read_image(tmp_path / "image.png", channels, size), stored)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_photograph_is_read_alike_with_its_own_size_and_without_one(channels: int, tmp_path: Path) -> None:
+    Image.fromarray(np.random.default_rng(0).integers(256, size=(9, 17, 3), dtype=np.uint8)).save(tmp_path / "a.jpg")
+    found = read_image(tmp_path / "a.jpg", channels, None)
+    np.testing.assert_array_equal(found, read_image(tmp_path / "a.jpg", channels, (9, 17)))
+
+
 def test_a_photograph_is_turned_as_its_camera_says(tmp_path: Path) -> None:
     lying = Image.fromarray(np.pad(np.full((10, 28), 200, np.uint8), ((0, 18), (0, 0))))
     exif = Image.Exif()

@@ -210,6 +210,15 @@ def test_a_class_without_test_images_has_an_empty_row(result: Result) -> None:
     np.testing.assert_array_equal(shares(confusion_figure(more))[3], [0, 0, 0, 0])
 
 
+@pytest.mark.parametrize(("classes", "counted"), [(62, True), (256, False)])
+def test_the_confusion_of_many_classes_stays_a_picture_of_one_page(result: Result, classes: int, counted: bool) -> None:
+    named = replace(result, classes=list(map(str, range(classes))))
+    figure = confusion_figure(named)
+    assert figure.get_figwidth() < 18
+    assert bool(figure.axes[0].texts) == counted
+    assert shares(figure).shape == (classes, classes)
+
+
 def test_equal_figures_give_equal_files_that_decode(result: Result, tmp_path: Path) -> None:
     figures = {"curves": learning_curves, "confusion": confusion_figure}
     for name, figure in figures.items():

@@ -14,7 +14,7 @@ from pipeline.dataset.images import read_image
 from pipeline.errors import InputError
 from pipeline.params.schema import ImageFolders
 
-LARGEST = 4 * 2**30  # bytes of pixels; all stages hold them in memory
+LARGEST = 2 * 2**30  # bytes of pixels, which all stages hold in memory, some of them as floats
 
 
 def read_listed(
@@ -37,8 +37,8 @@ def read_listed(
     images = _read(table["file"].tolist(), folders)
     labels = pd.Categorical(table["class"], classes).codes.astype(np.uint8)
     arrays: dict[str, npt.NDArray[np.uint8]] = {}
-    for part in ("train", "test"):
-        chosen = (table["part"] == part).to_numpy()
+    first_test_image = int((table["part"] == "train").sum())
+    for part, chosen in {"train": slice(first_test_image), "test": slice(first_test_image, None)}.items():
         arrays |= {f"{part}_images": images[chosen], f"{part}_labels": labels[chosen]}
     return arrays, classes
 

@@ -37,8 +37,8 @@ def read_image(path: Path, channels: int, size: tuple[int, int] | None) -> npt.N
     """
     mode = MODES[channels]
     with _opened(path) as image:
-        if size is not None:
-            image.draft(mode, (4 * size[1], 4 * size[0]))  # lets a JPEG be decoded at a fraction of its size
+        # Lets a JPEG be decoded in grey, and at a fraction of its size.
+        image.draft(mode, (4 * size[1], 4 * size[0]) if size else image.size)
         picture = _converted(ImageOps.exif_transpose(image), mode)
     if size is not None:
         picture = _fitted(picture, *size)

@@ -62,7 +62,7 @@ def pixel_ranges(parts: Mapping[str, Part], normalization: Normalization) -> lis
     rows = []
     for name, part in parts.items():
         pixels = part.images
-        before = np.array([pixels.min(), pixels.max(), pixels.mean(), pixels.std()])
+        before = np.array([pixels.min(), pixels.max(), pixels.mean(), pixels.std(dtype=np.float32)])
         shift = np.array([normalization.offset] * 3 + [0])
         rows.append({"part": name, "before": before, "after": (before - shift) / normalization.scale})
     return rows
