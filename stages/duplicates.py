@@ -13,7 +13,7 @@ def main() -> None:
     table = duplicates_table(prepared["train_images"], prepared["test_images"])
     write_csv(Path("data/duplicates.csv"), table)
     exact = int((table["distance"] == 0).sum())
-    print(f"{exact:,} pairs of equal images, {len(table) - exact:,} others at most {NEAR:g} grey levels apart")
+    print(f"{exact:,} pairs of equal images, {len(table) - exact:,} others at most {NEAR:g} levels of 255 apart")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from pipeline.artifacts import write_csv, write_json
+from pipeline.dataset.description import read_description
 from pipeline.errors import run
 from pipeline.evaluation.confusion import confusion_counts, confusion_table, per_class_table
 from pipeline.evaluation.intervals import bootstrap_intervals
@@ -14,10 +15,9 @@ from pipeline.params.reading import model_named, read_params
 
 def main() -> None:
     """Write the metrics of every part, and the confusion and the classes of the test part."""
-    params = read_params()
     name = " ".join(sys.argv[1:])
-    model_named(params, name)
-    classes = params.data.classes
+    model_named(read_params(), name)
+    classes = read_description().classes
 
     predictions = read_predictions(Path(f"data/predictions/{name}.npz"), len(classes))
     test = predictions["test"]

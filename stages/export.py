@@ -5,15 +5,16 @@ import sys
 from pathlib import Path
 
 from pipeline.artifacts import existing
+from pipeline.dataset.description import read_description
 from pipeline.errors import run
 from pipeline.params.reading import model_named, read_params
 
 
 def main() -> None:
     """Write ``data/onnx/NAME.onnx``."""
-    params = read_params()
     name = " ".join(sys.argv[1:])
-    architecture = model_named(params, name).architecture
+    architecture = model_named(read_params(), name).architecture
+    classes = read_description().classes
     path = existing(Path(f"data/models/{name}.keras"), f"train@{name}")
 
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whichever trained it, since no other exports all layers
@@ -21,7 +22,7 @@ def main() -> None:
     from pipeline.training.export import export_onnx
     from pipeline.training.saved import load_model
 
-    model = load_model(path, architecture, len(params.data.classes))
+    model = load_model(path, architecture, len(classes))
     export_onnx(model, Path(f"data/onnx/{name}.onnx"))
 
 

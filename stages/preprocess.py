@@ -1,9 +1,11 @@
-"""Decode the raw files, check them, and find the normalization."""
+"""Decode the raw files, check them, find the normalization, and name the classes."""
 
 from pathlib import Path
 
-from pipeline.artifacts import write_npz
+from pipeline.artifacts import write_json, write_npz
+from pipeline.dataset.background import background
 from pipeline.dataset.consistency import check_consistency
+from pipeline.dataset.description import DESCRIPTION, Description
 from pipeline.dataset.formats import read_dataset
 from pipeline.dataset.normalize import statistics
 from pipeline.errors import run
@@ -11,16 +13,19 @@ from pipeline.params.reading import read_params
 
 
 def main() -> None:
-    """Write ``data/prepared.npz``."""
+    """Write ``data/prepared.npz`` and ``data/dataset.json``."""
     data = read_params().data
-    dataset = read_dataset(data, Path("data/raw"))
-    check_consistency(dataset, data.classes)
+    dataset, classes = read_dataset(data, Path("data/raw"))
+    check_consistency(dataset)
     offset, scale = statistics(dataset.train_images, data.normalization)
     write_npz(Path("data/prepared.npz"), {**dataset._asdict(), "offset": offset, "scale": scale})
+    write_json(DESCRIPTION, Description(classes=classes, background=background(dataset.train_images)).model_dump())
     train, test = dataset.train_images, dataset.test_images
+    height, width, channels = train.shape[1:]
+    colours = "grey" if channels == 1 else "RGB"
     print(
-        f"{len(train):,} training and {len(test):,} test images of {train.shape[1]} × {train.shape[2]} pixels, "
-        f"{len(data.classes)} classes, pixels from {train.min()} to {train.max()}; "
+        f"{len(train):,} training and {len(test):,} test images of {height} × {width} pixels, {colours}, "
+        f"{len(classes)} classes, pixels from {train.min()} to {train.max()}; "
         f"{data.normalization}: (pixel - {offset:g}) / {scale:g}"
     )
 

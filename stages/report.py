@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline.artifacts import replacing, write_csv
+from pipeline.dataset.description import read_description
 from pipeline.errors import run
 from pipeline.params.reading import read_params
 from pipeline.report.figures.folder import write_figures
@@ -18,7 +19,8 @@ def main() -> None:
     """Write the table and a picture of all models, which are kept in git, the page, and the figures in ``figures``."""
     params = read_params()
     claims = params.report.claims
-    results = [read_result(name, params.data.classes) for name in params.models]
+    classes = read_description().classes
+    results = [read_result(name, classes) for name in params.models]
     page = render(read_source(results, claims))
 
     reports = Path("reports")
@@ -28,7 +30,7 @@ def main() -> None:
             temporary.write_text(text, encoding="utf-8")
 
     write_png(reports / "curves.png", validation_accuracies(results))
-    write_figures(reports / "figures", results, params.models, params.data.classes)
+    write_figures(reports / "figures", results, params.models, classes)
 
 
 if __name__ == "__main__":

@@ -29,11 +29,14 @@ def write_small_run(raw: Path, data: Path, models: Mapping[str, float] = MODELS)
         for part, file in {"train": "train", "test": "t10k"}.items()
         for kind, read, dimensions in (("images", read_images, 3), ("labels", read_labels, 1))
     }
+    for part in ("train", "test"):
+        prepared[f"{part}_images"] = prepared[f"{part}_images"][..., np.newaxis]
     prepared["test_images"][7] = prepared["train_images"][3]  # an exact duplicate
     prepared["test_labels"][7] = prepared["train_labels"][3]
     everything = np.arange(len(prepared["train_labels"]))
     split = {"train": everything[everything % 5 > 0], "validation": everything[everything % 5 == 0]}
     write_npz(data / "prepared.npz", prepared | {"offset": np.float32(0), "scale": np.float32(255)})
+    write_json(data / "dataset.json", {"classes": CLASSES, "background": "dark"})
     write_npz(data / "split.npz", split)
     write_csv(data / "duplicates.csv", duplicates_table(prepared["train_images"], prepared["test_images"]))
     labels = {part: prepared["train_labels"][index] for part, index in split.items()} | {

@@ -1,4 +1,4 @@
-"""What two architectures compute, held against the formulas they come from."""
+"""What two architectures compute, held against the formulas they come from; what images all of them take."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,9 @@ import pytest
 
 from pipeline.architectures import single_layer
 from pipeline.architectures.lenet5 import RBF
+from pipeline.catalogue import build
 from pipeline.dataset.parts import Normalization, Part
+from pipeline.errors import InputError
 from pipeline.params.reading import read_params
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import make_repeatable
@@ -18,7 +20,8 @@ from pipeline.training.execution import Execution
 from pipeline.training.fit import fit, with_normalization
 
 Matrix = npt.NDArray[np.float64]
-PARAMS = read_params().models["single_layer"]
+MODELS = read_params().models
+PARAMS = MODELS["single_layer"]
 
 
 @pytest.fixture
@@ -112,3 +115,33 @@ def test_rbf_units_answer_their_formula_after_saving_and_loading_too(tmp_path: P
     model.save(tmp_path / "rbf.keras")
     loaded = keras.saving.load_model(tmp_path / "rbf.keras", safe_mode=True)
     np.testing.assert_array_equal(loaded.predict(inputs, verbose=0), model.predict(inputs, verbose=0))
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("shape", [(16, 16, 1), (32, 20, 3), (40, 48, 3)])
+def test_each_model_takes_images_of_other_sizes_and_in_colour(name: str, shape: tuple[int, int, int]) -> None:
+    network = build(MODELS[name].architecture, shape, 3, MODELS[name].options)
+    assert network.input_shape == (None, *shape)
+    assert network.output_shape == (None, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("cnn1", (8, 8, 1), "architecture cnn1: found images of 8 × 8 pixels, expected at least 14 × 14"),
+        ("cnn1", (40, 3, 3), "architecture cnn1: found images of 40 × 3 pixels, expected at least 14 × 14"),
+        ("cnn2", (3, 3, 1), "architecture cnn2: found images of 3 × 3 pixels, expected at least 4 × 4"),
+    ],
+)
+def test_images_that_are_too_small_are_refused_with_the_size_that_is_not(
+    name: str, shape: tuple[int, int, int], message: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        build(MODELS[name].architecture, shape, 10, MODELS[name].options)
+    assert str(error.value) == message
+
+
+def test_a_mistake_in_an_architecture_is_not_taken_for_a_matter_of_size() -> None:
+    with pytest.raises(ValueError, match="filters") as error:
+        build("cnn_grid", (28, 28, 1), 10, {"blocks": 1, "dense_layers": 1, "nodes": -1})
+    assert not isinstance(error.value, InputError)

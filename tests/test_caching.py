@@ -53,6 +53,12 @@ def test_the_seed_of_the_split_retrains_all(clone: Clone) -> None:
     assert clone.dvc("repro").ran == {"split", "candidate", "report"} | models
 
 
+def test_another_name_for_a_class_evaluates_again_and_trains_nothing(clone: Clone) -> None:
+    clone.replace("params.yaml", "T-shirt/top", "T-shirt")
+    assert clone.dvc("repro", "train@cnn1", "evaluate@cnn1").ran == {"preprocess", "evaluate@cnn1"}
+    assert "T-shirt\n" in (clone.folder / "data/evaluation/cnn1/confusion.csv").read_text()
+
+
 def test_a_claim_reruns_the_report_alone(clone: Clone) -> None:
     clone.change("report.claims.cnn1.claim", "about 92 %")
     assert clone.dvc("repro").ran == {"report"}

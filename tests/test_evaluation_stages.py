@@ -22,7 +22,8 @@ from pipeline.evaluation.predictions import PARTS
 
 ROOT = Path(__file__).parents[1]
 MODELS = {"cnn2": 0.9, "single_layer": 0.6}  # and how many of its predictions are right
-CLASSES = 10
+NAMES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+CLASSES = len(NAMES)
 SIZES = {"train": 400, "validation": 100, "test": 200}
 
 
@@ -49,12 +50,13 @@ def write_images() -> None:
     """Noise, of which no two images are alike."""
     noise = np.random.default_rng(0)
     prepared = {"offset": np.float32(0), "scale": np.float32(255)} | {
-        f"{part}_images": noise.integers(256, size=(images, 8, 8), dtype=np.uint8)
+        f"{part}_images": noise.integers(256, size=(images, 8, 8, 1), dtype=np.uint8)
         for part, images in (("train", 500), ("test", 200))
     }
     labels = {f"{part}_labels": (np.arange(images) % CLASSES).astype(np.uint8) for part, images in SIZES.items()}
     train = np.concatenate([labels["train_labels"], labels["validation_labels"]])
     write_npz(Path("data/prepared.npz"), prepared | {"train_labels": train, "test_labels": labels["test_labels"]})
+    write_json(Path("data/dataset.json"), {"classes": NAMES, "background": None})
     write_npz(Path("data/split.npz"), {"train": np.arange(400), "validation": np.arange(400, 500)})
     stages.duplicates.main()
 

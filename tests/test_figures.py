@@ -42,30 +42,55 @@ def names(figure: Figure) -> list[str]:
     return [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()]
 
 
+def sampled(figure: Figure, classes: int) -> npt.NDArray[np.uint8]:
+    """The images of a figure of samples, (classes, SAMPLES, 28, 28) or, in colour, (classes, SAMPLES, 28, 28, 3)."""
+    picture = np.asarray(figure.axes[0].images[0].get_array())
+    return picture.reshape(classes, 29, SAMPLES, 29, *picture.shape[2:])[:, :28, :, :28].swapaxes(1, 2)
+
+
 def test_samples_are_the_first_images_of_each_class_by_its_name(images: Pixels, labels: Pixels) -> None:
     figure = samples(Part(images[..., np.newaxis], labels), CLASSES)
-    panels = np.array(figure.axes).reshape(len(CLASSES), SAMPLES)
-    assert [row[0].get_ylabel() for row in panels] == CLASSES
-    for label, row in enumerate(panels):
-        drawn = [axes.images[0].get_array() for axes in row]
+    assert names(figure) == CLASSES
+    for label, row in enumerate(sampled(figure, len(CLASSES))):
         expected = [image for image, of in zip(images, labels, strict=True) if of == label][:SAMPLES]
-        np.testing.assert_array_equal(drawn, expected)
+        np.testing.assert_array_equal(row, expected)
+    rows = figure.axes[0].get_yticks()
+    np.testing.assert_allclose(rows, [29 * label + 14 for label in range(10)])  # the middle of 29 pixels from -0.5 on
 
 
 def test_samples_of_a_class_with_few_images_leave_the_row_open(images: Pixels) -> None:
     part = Part(images[:3, ..., np.newaxis], np.array([0, 1, 1], dtype=np.uint8))
-    figure = samples(part, ["Bag", "Coat"])
-    assert [len(axes.images) for axes in figure.axes] == [1] + 9 * [0] + 2 * [1] + 8 * [0]
+    bags, coats = sampled(samples(part, ["Bag", "Coat"]), 2)
+    np.testing.assert_array_equal(bags[0], images[0])
+    np.testing.assert_array_equal(coats[:2], images[1:3])
+    assert np.all(bags[1:] == 255)
+    assert np.all(coats[2:] == 255)
 
 
 def test_the_pixel_range_is_shown_before_and_after_normalization(images: Pixels) -> None:
-    figure = pixel_range(images[0], Normalization(offset=55, scale=100))
+    figure = pixel_range(images[0, ..., np.newaxis], Normalization(offset=55, scale=100))
     raw, normalized = (axes.images[0] for axes in figure.axes if axes.images)
     np.testing.assert_array_equal(raw.get_array(), images[0])
     assert raw.get_clim() == (0, 255)
     np.testing.assert_allclose(np.asarray(normalized.get_array()), (images[0].astype(float) - 55) / 100, rtol=1e-6)
     assert normalized.get_clim() == (-0.55, 2)
     assert [axes.get_ylabel() for axes in figure.axes[2:]] == ["pixel", "(pixel − 55) / 100"]  # the colour bars'
+
+
+def test_of_an_image_in_colour_the_pixel_range_is_that_of_the_mean_of_its_channels() -> None:
+    image = np.array([[[0, 30, 60], [255, 255, 255]]], dtype=np.uint8)
+    raw, normalized = (axes.images[0] for axes in pixel_range(image, Normalization(55, 100)).axes if axes.images)
+    np.testing.assert_array_equal(raw.get_array(), [[30, 255]])
+    np.testing.assert_allclose(np.asarray(normalized.get_array()), [[-0.25, 2]])
+
+
+def test_images_in_colour_are_shown_in_their_colours() -> None:
+    images = np.random.default_rng(0).integers(256, size=(2, 28, 28, 3), dtype=np.uint8)
+    figure = samples(Part(images, np.array([0, 1], dtype=np.uint8)), ["Bag", "Coat"])
+    np.testing.assert_array_equal(sampled(figure, 2)[:, 0], images)
+    example = Predicted(images[1], np.array([0.5, 0.5], np.float32), None, "an image")
+    figure = prediction_grid([example], ["Bag", "Coat"])
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), images[1])
 
 
 def test_each_part_shows_its_images_of_each_class() -> None:
@@ -81,7 +106,7 @@ def test_each_part_shows_its_images_of_each_class() -> None:
 
 
 def predicted(label: int | None, probabilities: list[float]) -> Predicted:
-    pixels = np.zeros((28, 28), dtype=np.uint8)
+    pixels = np.zeros((28, 28, 1), dtype=np.uint8)
     return Predicted(pixels, np.array(probabilities, dtype=np.float32), label, "an image")
 
 
@@ -132,7 +157,7 @@ def test_of_many_classes_the_ten_most_probable_are_drawn_in_their_order() -> Non
 
 
 def test_names_are_text_even_with_dollar_signs_and_long_ones_are_cut(tmp_path: Path) -> None:
-    example = Predicted(np.zeros((8, 8), np.uint8), np.array([0.5, 0.5], np.float32), 1, f"folder/$x_{'y' * 80}.png")
+    example = Predicted(np.zeros((8, 8, 1), np.uint8), np.array([0.5, 0.5], np.float32), 1, f"folder/$x_{'y' * 80}.png")
     figure = prediction_grid([example], ["$a$", "$b^$"])
     figure.savefig(tmp_path / "figure.png")
     label = figure.axes[0].get_xlabel()
@@ -152,7 +177,7 @@ def numbers(figure: Figure) -> list[int]:
 
 def test_a_models_grid_has_right_and_wrong_test_images_from_first_to_last(images: Pixels, labels: Pixels) -> None:
     right = np.arange(600) % 10 != 0
-    figure = model_grid("cnn2", images, predictions(labels, right), CLASSES)
+    figure = model_grid("cnn2", images[..., np.newaxis], predictions(labels, right), CLASSES)
     chosen = numbers(figure)
     assert chosen == sorted(chosen)
     assert [number for number in chosen if number % 10 == 0] == [0, 110, 230, 350, 470, 590]
@@ -168,7 +193,7 @@ def test_a_models_grid_has_right_and_wrong_test_images_from_first_to_last(images
 
 @pytest.mark.parametrize(("right", "shown"), [(600, 9), (0, 6), (2, 8), (598, 11)])
 def test_a_grid_shows_what_there_is(images: Pixels, labels: Pixels, right: int, shown: int) -> None:
-    figure = model_grid("cnn2", images, predictions(labels, np.arange(600) < right), CLASSES)
+    figure = model_grid("cnn2", images[..., np.newaxis], predictions(labels, np.arange(600) < right), CLASSES)
     assert len(set(numbers(figure))) == shown
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 from scipy.stats import binomtest
 
 from pipeline.artifacts import write_npz
+from pipeline.dataset.parts import Part
 from pipeline.errors import InputError
 from pipeline.params.schema import Claim
 from pipeline.report.page.document import SCRIPTS, TEMPLATES, render
@@ -148,7 +149,7 @@ def test_each_misclassified_image_is_in_the_picture_once(source: Source, data: P
     of_union = [int(numbers[position]) for position in union]
     assert len(of_union) == len(set(of_union))
     for position in union:
-        image = source.images["test"][numbers[position]]
+        image = source.images["test"][numbers[position], ..., 0]
         np.testing.assert_allclose(tiles[position].astype(int), image, atol=255 / 31 / 2 + 1)
 
 
@@ -210,6 +211,37 @@ def test_names_and_claims_are_text_whatever_is_in_them(data: Path, raw_folder: P
     assert script_data(html)["classes"] == classes
 
 
+def test_without_claims_there_is_no_column_for_them(source: Source) -> None:
+    html = render(replace(source, claims={}))
+    assert "source’s claim" not in html.lower()
+    assert {len(row) for row in cells(html, "results")} == {6}
+
+
+@pytest.mark.parametrize(
+    ("background", "rule"), [("dark", None), ("light", "invert(calc(1 - var(--invert)))"), (None, "none")]
+)
+def test_pictures_are_inverted_to_suit_the_pages_ground_where_the_images_have_a_background(
+    source: Source, background: Literal["dark", "light"] | None, rule: str | None
+) -> None:
+    html = render(replace(source, background=background))
+    assert re.findall(r"\.picture { filter: (.*); }", html) == ([rule] if rule else [])
+
+
+def test_pictures_of_images_in_colour_are_in_colour(source: Source) -> None:
+    images = {
+        part: np.repeat(grey, 3, axis=-1) // np.array([1, 2, 4], np.uint8) for part, grey in source.images.items()
+    }
+    parts = {name: Part(np.repeat(part.images, 3, axis=-1), part.labels) for name, part in source.parts.items()}
+    html = render(replace(source, images=images, parts=parts, background=None))
+    page = script_data(html)
+    encoded = re.search(r"url\(.data:image/webp;base64,([^\"]+)", html)
+    assert encoded
+    sheet = np.asarray(Image.open(BytesIO(b64decode(encoded[1]))))
+    first = images["test"][integers(page["numbers"], "<u4")[0]]
+    np.testing.assert_allclose(sheet[:28, :28].astype(int), first, atol=255 / 31 / 2 + 1)
+    assert "28 × 28 pixels in red, green and blue" in html
+
+
 def test_predictions_of_other_images_are_refused(raw_folder: Path, tmp_path: Path) -> None:
     write_small_run(raw_folder, tmp_path, {"cnn1": 2.0})
     with np.load(tmp_path / "predictions/cnn1.npz") as archive:
@@ -221,7 +253,13 @@ def test_predictions_of_other_images_are_refused(raw_folder: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("name", "stage"), [("prepared.npz", "preprocess"), ("split.npz", "split"), ("duplicates.csv", "duplicates")]
+    ("name", "stage"),
+    [
+        ("prepared.npz", "preprocess"),
+        ("split.npz", "split"),
+        ("duplicates.csv", "duplicates"),
+        ("dataset.json", "preprocess"),
+    ],
 )
 def test_an_absent_file_is_named_with_its_stage(raw_folder: Path, tmp_path: Path, name: str, stage: str) -> None:
     write_small_run(raw_folder, tmp_path, {"cnn1": 2.0})

@@ -17,7 +17,7 @@ PARAMS = Path("params.yaml")
 MISTAKES = [
     ("model: cnn2", "model: cnn9", r"model: found 'cnn9', expected: the name of a model; allowed: dense128, .*cnn_shi"),
     ("  seed: 0", "  sed: 0", r"split\.sed: found 0, expected: no such key; allowed: validation, seed"),
-    ("  format: idx", "  format: png", r"data\.format: found 'png', expected: .*'idx' or 'csv'"),
+    ("  format: idx", "  format: png", r"data\.format: found 'png', expected: .*'idx', 'csv' or 'images'"),
     ("  validation: 0.2", "  validation: 1.0", r"split\.validation: found 1\.0, expected: .*less than 1"),
     ("  validation: 0.2", "  validation: 0.0", r"split\.validation: found 0\.0, expected: .*greater than 0"),
     ("    epochs: 1000", "    epochs: many", r"models\.single_layer\.epochs: found 'many', expected: .*integer"),
@@ -55,6 +55,38 @@ MISTAKES = [
         "    - floppy: a ",
         r"data\.sources\.3: found .*floppy.*, expected: .*url, debian, folder",
     ),
+    ("  classes: [T-shirt/top,", "  classes: [Bag,", r"data\.classes: found .*expected: class names must differ"),
+    ("  classes: [T-shirt/top,", '  classes: ["a\\nb",', r"data\.classes\.0: found 'a\\nb', expected: .*pattern"),
+    ("  transposed: false", "  transposed: 0", r"data\.transposed: found 0, expected: .*boolean"),
+    (
+        "    train: data/local/train",
+        "    train: /photos",
+        r"data\.images\.train: found '/photos', expected: .*data/local",
+    ),
+    ("    train: data/local/train", "    train: data/local/..", r"data\.images\.train: found .*, expected: .*pattern"),
+    (
+        "    test: {folder: data/local/test}",
+        "    test: {folder: data/local/train}",
+        r"data\.images\.test\.folder: found 'data/local/train', expected: another folder",
+    ),
+    (
+        "    test: {folder: data/local/test}",
+        "    test: {share: 0.2}",
+        r"data\.images\.test\.seed: found nothing, expected: .*required",
+    ),
+    (
+        "    test: {folder: data/local/test}",
+        "    test: {folder: data/local/test, seed: 0}",
+        r"data\.images\.test\.seed: found 0, expected: no such key; allowed: folder",
+    ),
+    ("    test: {folder: data/local/test}", "    test: 0.2", r"data\.images\.test: found 0\.2, expected: .*dictionary"),
+    (
+        "    size: {height: 28, width: 28} ",
+        "    size: {height: 0, width: 28} ",
+        r"data\.images\.size\.height: found 0, expected: .*greater than or equal to 1",
+    ),
+    ("    size: {height: 28, width: 28} ", "    size: 28 ", r"data\.images\.size: found 28, expected: .*dictionary"),
+    ("    color: grey ", "    color: colour ", r"data\.images\.color: found 'colour', expected: .*'grey' or 'rgb'"),
     ("    dense128: {article: A,", "    dense: {article: A,", r"report\.claims\.dense: found .*the name of a model"),
     ("  dense128:", "  candidate:", r"models\.candidate: found .*another name"),
     ("  dense128:", "  Dense-128:", r"models\.Dense-128: found .*expected: .*pattern"),
@@ -89,6 +121,18 @@ def test_a_mistake_is_named_with_file_line_and_parameter(line: str, mistake: str
     number = before.count("\n") + 2
     with pytest.raises(InputError, match=rf"^{path}:{number}: {said}"):
         read_params(path)
+
+
+def test_transposed_images_in_folders_are_refused(tmp_path: Path) -> None:
+    text = PARAMS.read_text().replace("format: idx", "format: images").replace("transposed: false", "transposed: true")
+    with pytest.raises(InputError, match=r"data\.transposed: found True, expected: false with format images"):
+        read_params(written(text, tmp_path))
+
+
+def test_classes_may_be_left_to_the_data_and_claims_away() -> None:
+    params = read_params(Path("docs/digits.yaml"))
+    assert params.data.classes is None
+    assert params.report.claims == {}
 
 
 def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +16,13 @@ import pytest
 from PIL import Image
 
 from pipeline.__main__ import main
-from pipeline.artifacts import write_npz
+from pipeline.artifacts import write_json, write_npz
+from pipeline.dataset.description import Description
 from pipeline.dataset.idx import read_images, read_labels
 from pipeline.dataset.parts import Normalization
 from pipeline.errors import InputError, run
 from pipeline.params.reading import read_params
-from pipeline.prediction.examples import Example
-from pipeline.prediction.images import read_image
+from pipeline.prediction.examples import Example, file_example
 from tests.clone import ROOT
 
 # Keras saves TensorFlow's variables in a way that NumPy 2 warns of.
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 Pixels = npt.NDArray[np.uint8]
 
 PARAMS = read_params(ROOT / "params.yaml")
-CLASSES = PARAMS.data.classes
+CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 CANDIDATE = "mlp"
 
 
@@ -64,9 +64,10 @@ def trained(raw_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Train
     folder = tmp_path_factory.mktemp("trained")
     params = (ROOT / "params.yaml").read_text()
     (folder / "params.yaml").write_text(params.replace(f"model: {PARAMS.model}\n", f"model: {CANDIDATE}\n", 1))
-    images = read_images(raw_folder / "t10k-images-idx3-ubyte")
+    images = read_images(raw_folder / "t10k-images-idx3-ubyte")[..., np.newaxis]
     labels = read_labels(raw_folder / "t10k-labels-idx1-ubyte")
     write_npz(folder / "data/prepared.npz", {"test_images": images, "test_labels": labels})
+    write_json(folder / "data/dataset.json", {"classes": CLASSES, "background": "dark"})
     (folder / "data/models").mkdir()
     probabilities = {}
     for name in (CANDIDATE, "lenet5"):
@@ -74,7 +75,7 @@ def trained(raw_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Train
         network = build(PARAMS.models[name].architecture, (28, 28, 1), 10, PARAMS.models[name].options)
         model = with_normalization(network, Normalization(0.0, 255.0))
         model.save(folder / f"data/models/{name}.keras")
-        probabilities[name] = predict(model, images[..., np.newaxis])
+        probabilities[name] = predict(model, images)
     return Trained(folder, images, labels, probabilities)
 
 
@@ -181,8 +182,8 @@ def test_json_holds_what_the_model_answers_with_rows_that_sum_to_1(
 def test_without_a_model_the_candidate_predicts_and_a_file_counts_as_the_image_in_it(
     trained: Trained, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Image.fromarray(trained.images[3]).save(tmp_path / "garment.png")
-    Image.fromarray(255 - trained.images[3]).save(tmp_path / "on_white.png")
+    Image.fromarray(trained.images[3, ..., 0]).save(tmp_path / "garment.png")
+    Image.fromarray(255 - trained.images[3, ..., 0]).save(tmp_path / "on_white.png")
     assert predict_here("--json", tmp_path / "garment.png", tmp_path / "on_white.png") == 0
     for document, name in zip(documents(capsys.readouterr().out), ["garment.png", "on_white.png"], strict=True):
         assert document["model"] == CANDIDATE
@@ -195,7 +196,7 @@ def test_without_a_model_the_candidate_predicts_and_a_file_counts_as_the_image_i
 def test_inversion_may_be_asked_for_and_forbidden(
     trained: Trained, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Image.fromarray(trained.images[3]).save(tmp_path / "garment.png")
+    Image.fromarray(trained.images[3, ..., 0]).save(tmp_path / "garment.png")
     assert predict_here("--json", "--invert", tmp_path / "garment.png") == 0
     assert predict_here("--json", "--no-invert", tmp_path / "garment.png") == 0
     inverted, kept = documents(capsys.readouterr().out)
@@ -208,75 +209,23 @@ def test_inversion_is_detected_on_every_real_image(images: Pixels, tmp_path: Pat
     for image in images:
         for stored, inverse in ((image, False), (255 - image, True)):
             Image.fromarray(stored).save(path, compress_level=0)
-            pixels, inverted = read_image(path, 28, 28, None)
-            assert inverted == inverse
-            np.testing.assert_array_equal(pixels, image)
-
-
-def garment(size: tuple[int, int], ground: Any, box: tuple[int, int, int, int], colour: Any, mode: str) -> Image.Image:
-    image = Image.new(mode, size, ground)
-    image.paste(colour, box)
-    return image
+            example = file_example(path, (28, 28, 1), Description(classes=CLASSES, background="dark"), None)
+            assert example.source["inverted"] == inverse
+            np.testing.assert_array_equal(example.pixels[..., 0], image)
 
 
 @pytest.mark.parametrize(
-    ("name", "image"),
-    [
-        ("grey.png", garment((280, 280), 0, (70, 70, 210, 210), 200, "L")),
-        ("colour.jpg", garment((3000, 3000), (0, 0, 0), (750, 750, 2250, 2250), (200, 200, 200), "RGB")),
-        ("print.jpg", garment((280, 280), (0, 0, 0, 255), (70, 70, 210, 210), (0, 0, 0, 55), "CMYK")),
-        ("clear.png", garment((280, 280), (0, 0, 0, 0), (70, 70, 210, 210), (55, 55, 55, 255), "RGBA")),
-        ("palette.png", garment((280, 280), 0, (70, 70, 210, 210), 200, "L").convert("P")),
-        ("deep.png", Image.fromarray(np.pad(np.full((140, 140), 200 * 256, np.uint16), 70))),
-        ("tall.png", garment((140, 280), 0, (0, 70, 140, 210), 200, "L")),
-        ("wide.png", garment((2800, 1400), 255, (700, 0, 2100, 1400), 55, "L")),
-    ],
+    ("background", "inverted"), [("dark", [True, False]), ("light", [False, True]), (None, [False] * 2)]
 )
-def test_a_picture_of_any_size_and_kind_becomes_light_on_black_in_its_proportions(
-    name: str, image: Image.Image, tmp_path: Path
+def test_an_image_is_inverted_where_the_data_has_the_other_background(
+    background: Literal["dark", "light"] | None, inverted: list[bool], tmp_path: Path
 ) -> None:
-    image.save(tmp_path / name)
-    pixels, _ = read_image(tmp_path / name, 28, 28, None)
-    assert pixels.dtype == np.uint8
-    assert pixels.shape == (28, 28)
-    expected = np.pad(np.full((14, 14), 200), 7)  # half as wide and half as high as the picture, in its middle
-    inside = np.abs(np.indices((28, 28)) - 13.5).max(axis=0)
-    clear = (inside < 5) | (inside > 9)  # edges are soft
-    np.testing.assert_allclose(pixels[clear], expected[clear], atol=4)
-
-
-def test_a_photograph_is_turned_as_its_camera_says(tmp_path: Path) -> None:
-    lying = Image.fromarray(np.pad(np.full((10, 28), 200, np.uint8), ((0, 18), (0, 0))))
-    exif = Image.Exif()
-    exif[0x0112] = 6  # EXIF orientation: to be turned by 90° clockwise
-    lying.save(tmp_path / "photo.jpg", exif=exif, quality=100)
-    pixels, _ = read_image(tmp_path / "photo.jpg", 28, 28, invert=False)
-    np.testing.assert_allclose(pixels[:, 20:], 200, atol=4)
-    np.testing.assert_allclose(pixels[:, :16], 0, atol=4)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (4, 4), (1000, 1), (1, 1000)])
-def test_the_smallest_and_narrowest_pictures_are_read(size: tuple[int, int], tmp_path: Path) -> None:
-    Image.new("L", size, 7).save(tmp_path / "line.png")
-    pixels, _ = read_image(tmp_path / "line.png", 28, 28, None)
-    np.testing.assert_array_equal(pixels, np.full((28, 28), 7))
-
-
-@pytest.mark.parametrize("name", ["image.png", "image.jpg"])
-def test_a_file_cut_off_anywhere_is_refused_by_its_name(name: str, images: Pixels, tmp_path: Path) -> None:
-    path = tmp_path / name
-    Image.fromarray(images[0]).save(path)
-    whole = path.read_bytes()
-    for length in range(0, len(whole) - 40, 7):
-        path.write_bytes(whole[:length])
-        with pytest.raises(InputError, match=name):
-            read_image(path, 28, 28, None)
-
-
-def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
-    Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
-    with pytest.raises(InputError, match=r"huge.png: .* exceeds limit"):
-        read_image(tmp_path / "huge.png", 28, 28, None)
+    for ground, expected in zip((255, 0), inverted, strict=True):
+        Image.new("L", (28, 28), ground).save(tmp_path / "image.png")
+        description = Description(classes=CLASSES, background=background)
+        example = file_example(tmp_path / "image.png", (28, 28, 1), description, None)
+        assert example.source["inverted"] == expected
+        assert np.all(example.pixels == (255 - ground if expected else ground))
 
 
 def test_a_file_damaged_behind_its_first_bytes_ends_the_command_with_one_line(
@@ -299,7 +248,7 @@ def test_text_of_a_file_says_whether_it_was_inverted_and_shows_a_strange_name(
     assert predict_here(strange, "--plot", tmp_path / "out.png") == 0
     heading = capsys.readouterr().out.splitlines()[0]
     assert heading.startswith(f"{tmp_path}/b\\udcff.png: ")
-    assert heading.endswith(" (inverted: light background)")
+    assert heading.endswith(" (inverted)")
     assert (tmp_path / "out.png").exists()
 
 
@@ -417,8 +366,8 @@ def test_a_model_of_other_classes_or_images_is_refused(trained: Trained) -> None
     from pipeline.training.saved import load_model
 
     path = trained.folder / f"data/models/{CANDIDATE}.keras"
-    with pytest.raises(InputError, match=r"mlp.keras: found 10 classes, expected 3 as in data.classes"):
+    with pytest.raises(InputError, match=r"mlp.keras: found 10 classes, expected 3 as in data/dataset.json"):
         load_model(path, "mlp", 3)
-    small = Example(np.zeros((8, 8), np.uint8), None, "test image 0", {})
-    with pytest.raises(InputError, match="test image 0: found 8 × 8 pixels, expected 28 × 28"):
+    small = Example(np.zeros((8, 8, 3), np.uint8), None, "test image 0", {})
+    with pytest.raises(InputError, match="test image 0: found 8 × 8 × 3 values, expected 28 × 28 × 1"):
         next(predict_batches(load_model(path, "mlp", 10), [small]))

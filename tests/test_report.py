@@ -102,7 +102,12 @@ def test_a_claim_cannot_break_out_of_its_cell(result: Result) -> None:
 
 
 def test_a_model_without_a_claim_shows_a_dash(result: Result) -> None:
-    assert "| – |" in " ".join(results_markdown([result], {}).split())
+    text = results_markdown([result, replace(result, name="resnet8")], {"cnn1": claim("91.6 %", 0.916)})
+    assert "| – |" in " ".join(text.split())
+
+
+def test_without_any_claim_there_is_no_column_for_them(result: Result) -> None:
+    assert "laim" not in results_markdown([result], {})
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0.01234, "0.012"), (15.2, "15"), (123.4, "120"), (3.0, "3")])
@@ -203,6 +208,15 @@ def test_class_names_are_not_read_as_formulas(result: Result, tmp_path: Path) ->
 def test_a_class_without_test_images_has_an_empty_row(result: Result) -> None:
     more = replace(result, classes=[*CLASSES, "Dress"])
     np.testing.assert_array_equal(shares(confusion_figure(more))[3], [0, 0, 0, 0])
+
+
+@pytest.mark.parametrize(("classes", "counted"), [(62, True), (256, False)])
+def test_the_confusion_of_many_classes_stays_a_picture_of_one_page(result: Result, classes: int, counted: bool) -> None:
+    named = replace(result, classes=list(map(str, range(classes))))
+    figure = confusion_figure(named)
+    assert figure.get_figwidth() < 18
+    assert bool(figure.axes[0].texts) == counted
+    assert shares(figure).shape == (classes, classes)
 
 
 def test_equal_figures_give_equal_files_that_decode(result: Result, tmp_path: Path) -> None:

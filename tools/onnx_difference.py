@@ -14,7 +14,7 @@ BATCH_SIZE = 1000
 def main() -> None:
     """Print the largest difference, and how many images are predicted otherwise."""
     params = read_params()
-    pixels = read_npz(Path("data/prepared.npz"))["test_images"][..., np.newaxis].astype(np.float32)
+    pixels = read_npz(Path("data/prepared.npz"))["test_images"].astype(np.float32)
     batches = range(0, len(pixels), BATCH_SIZE)
     for name in params.models:
         session = onnxruntime.InferenceSession(f"data/onnx/{name}.onnx")

@@ -42,7 +42,7 @@ def build(
 ) -> keras.Model:
     """Three 5×5 convolutions, two average poolings, a dense layer; RBF units or, without `rbf_gamma`, softmax.
 
-    On 28×28 pixels, padded to 32×32, the feature maps are 32, 16, 8 and 4 wide:
+    Images smaller than 32×32 are padded to it. On 28×28 pixels the feature maps are then 32, 16, 8 and 4 wide:
 
     >>> convolutions = 156 + 2_416 + 48_120
     >>> dense = (4 * 4 * 120 + 1) * 84
@@ -52,9 +52,11 @@ def build(
     >>> softmax = build((28, 28, 1), 10, activation="relu", rbf_gamma=None)
     >>> softmax.count_params() == convolutions + dense + (84 + 1) * 10
     True
+    >>> build((48, 48, 1), 10, activation="relu", rbf_gamma=None).layers[0].output.shape
+    (None, 48, 48, 1)
     """
-    height, width, _ = input_shape
-    to_32 = tuple(((32 - side) // 2, (33 - side) // 2) for side in (height, width))
+    missing = [max(0, 32 - side) for side in input_shape[:2]]
+    to_32 = tuple((pixels // 2, pixels - pixels // 2) for pixels in missing)
     return keras.Sequential(
         [
             keras.Input(input_shape),

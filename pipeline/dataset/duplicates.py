@@ -13,12 +13,13 @@ from pipeline.errors import InputError
 
 NEAR = 10.0  # grey levels of 255; on Fashion-MNIST, pairs this close look alike, and beyond 12 some no longer do
 FREQUENCIES = 6  # per axis: most of a picture's energy lies in the lowest ones
+BATCH = 1000  # images that are transformed at a time, to spare memory
 COLUMNS = ["first_part", "first", "second_part", "second", "distance"]
 PARTS = ["train", "test"]
 
 
 def duplicates_table(train: npt.NDArray[np.uint8], test: npt.NDArray[np.uint8]) -> pd.DataFrame:
-    """Pairs of images at most `NEAR` apart, nearest first; both arguments are (n, height, width).
+    """Pairs of images at most `NEAR` apart, nearest first; both arguments are (n, height, width, channels).
 
     The columns are first_part and second_part (train or test), first and second (the image's number in its part, from
     0) and distance: the root of the mean squared difference of the pixels, in grey levels of 255. It is 0 for equal
@@ -33,14 +34,16 @@ def duplicates_table(train: npt.NDArray[np.uint8], test: npt.NDArray[np.uint8]) 
 
 
 def near_pairs(images: npt.NDArray[np.uint8], distance: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Find all pairs of images (n, height, width) at most `distance` apart: int64 (m, 2) and float64 (m,), sorted.
+    """Find all pairs of images (n, height, width, channels) at most `distance` apart.
+
+    Gives int64 (m, 2) and their distances float64 (m,), sorted by these.
 
     The discrete cosine transform keeps distances, and leaving frequencies out can only shorten them. So pairs that are
     far apart in the few lowest frequencies are far apart: only the others are compared pixel by pixel.
     """
     pixels = images[0].size
-    lowest = dctn(images.astype(np.float32), axes=(1, 2), norm="ortho")[:, :FREQUENCIES, :FREQUENCIES]
-    coordinates = lowest.reshape(len(images), -1) / np.sqrt(pixels)
+    lowest = [_lowest_frequencies(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
+    coordinates = np.concatenate(lowest).reshape(len(images), -1) / np.sqrt(pixels)
     radius = distance + 0.01  # float32's rounding
     neighbours = NearestNeighbors(radius=radius, algorithm="brute").fit(coordinates)
     graph = neighbours.radius_neighbors_graph(mode="connectivity").tocoo()
@@ -50,6 +53,11 @@ def near_pairs(images: npt.NDArray[np.uint8], distance: float) -> tuple[npt.NDAr
     near = np.flatnonzero(distances <= distance)
     order = near[np.lexsort((pairs[near, 1], pairs[near, 0], distances[near]))]
     return pairs[order], distances[order]
+
+
+def _lowest_frequencies(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    frequencies: npt.NDArray[np.float32] = dctn(images.astype(np.float32), axes=(1, 2), norm="ortho")
+    return frequencies[:, :FREQUENCIES, :FREQUENCIES].copy()
 
 
 def _distance(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]) -> float:

@@ -46,3 +46,8 @@ def _read(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
     if found != expected:
         raise InputError(f"{path}: found {found:,} bytes, expected {expected:,} for the header's dimensions {sizes}")
     return np.fromfile(path, dtype=np.uint8, offset=header).reshape(shape)
+
+
+def label_place(path: Path, image: int) -> str:
+    """Where the label of an image stands, the image being counted from 0."""
+    return f"{path}: image {image:,} (counted from 0)"

@@ -12,7 +12,7 @@ from pipeline.artifacts import read_npz
 
 @dataclass(frozen=True)
 class Part:
-    """Images, uint8 (n, height, width, 1), and their labels, uint8 (n,)."""
+    """Images, uint8 (n, height, width, channels), and their labels, uint8 (n,)."""
 
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
@@ -35,4 +35,4 @@ def read_parts(prepared: Path, split: Path) -> tuple[dict[str, Part], Normalizat
 
 
 def _part(data: dict[str, npt.NDArray[Any]], source: str, index: Any) -> Part:
-    return Part(data[f"{source}_images"][index][..., np.newaxis], data[f"{source}_labels"][index])
+    return Part(data[f"{source}_images"][index], data[f"{source}_labels"][index])

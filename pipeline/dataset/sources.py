@@ -14,7 +14,9 @@ from pipeline.params.schema import DataParams, DebianSource, FolderSource, RawFi
 
 
 def raw_files(data: DataParams) -> list[RawFile]:
-    """The files of the form that ``data.format`` names."""
+    """The files of the form that ``data.format`` names; none of ``images``, which lie on this machine already."""
+    if data.format == "images":
+        return []
     form = data.idx if data.format == "idx" else data.csv
     return [file for _, file in form]
 
@@ -27,6 +29,7 @@ def fetch(files: Sequence[RawFile], sources: Sequence[Source], folder: Path) -> 
 
     Raises InputError listing every source and reason when a file is had from none; no partial file is left.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     missing, failures = list(files), []
     for source in sources:
         if missing:

@@ -3,6 +3,7 @@
 import math
 import re
 import warnings
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
@@ -64,3 +65,11 @@ def _first_fault(path: Path) -> str:
                 if not BYTE.fullmatch(field):
                     return f"line {number}, column {column}: found {field[:20]!r}, expected an integer from 0 to 255"
     return "found no images, expected one a line"
+
+
+def row_place(path: Path, image: int) -> str:
+    """The line of an image, the image being counted from 0, found by a second reading."""
+    header = 1 if _header(path) else 0
+    with _reading(path) as file:
+        rows = (number for number, line in enumerate(file, start=1) if line != "\n" and number > header)
+        return f"{path}: line {next(islice(rows, image, None))}"

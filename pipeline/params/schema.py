@@ -28,10 +28,13 @@ from pipeline.params.options import architectures, with_options
 Share = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Side = Annotated[int, Field(ge=1, le=4096)]
 FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*$")]
+LocalFolder = Annotated[str, StringConstraints(pattern=r"^data/local(/[\w-][^/\\]*)*$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
 DebianPackage = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
+ClassName = Annotated[str, StringConstraints(pattern=r"^\P{Cc}+$")]  # without control characters
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -104,21 +107,75 @@ class CsvFiles(Section):
     test: RawFile
 
 
+class SeparateFolder(Section):
+    """Test images that lie in a folder of their own."""
+
+    folder: LocalFolder
+
+
+class HeldOut(Section):
+    """Test images that are held out of the training folder, the same share of each class."""
+
+    share: Share
+    seed: Seed
+
+
+class Size(Section):
+    """Height and width of an image in pixels."""
+
+    height: Side
+    width: Side
+
+
+def _separation(test: Any) -> str:
+    """Tag of how test images are told from training images, whether it was validated already or not."""
+    if isinstance(test, dict):
+        return "separate" if "folder" in test else "held out"
+    return "separate" if isinstance(test, SeparateFolder) else "held out"
+
+
+class ImageFolders(Section):
+    """Folders with a folder of images for each class, and what the images become."""
+
+    train: LocalFolder
+    test: Annotated[
+        Annotated[SeparateFolder, Tag("separate")] | Annotated[HeldOut, Tag("held out")], Discriminator(_separation)
+    ]
+    size: Size | None
+    color: Literal["grey", "rgb"]
+
+    @model_validator(mode="after")
+    def refuse_equal_folders(self) -> Self:
+        """Test images that are training images would test nothing."""
+        if isinstance(self.test, SeparateFolder) and self.test.folder == self.train:
+            raise PydanticCustomError("folders", "another folder than for training", {"key": "test.folder"})
+        return self
+
+
 class DataParams(Section):
     """Where the data comes from and how it is read."""
 
     sources: Annotated[list[Source], Field(min_length=1)]
-    format: Literal["idx", "csv"]
+    format: Literal["idx", "csv", "images"]
     idx: IdxFiles
     csv: CsvFiles
-    classes: Annotated[list[Text], Field(min_length=2, max_length=256)]
+    images: ImageFolders
+    transposed: bool
+    classes: Annotated[list[ClassName], Field(min_length=2, max_length=256)] | None
     normalization: Literal["minmax", "standard"]
 
     @model_validator(mode="after")
     def refuse_equal_classes(self) -> Self:
         """Two classes of one name could not be told apart in a table."""
-        if len(set(self.classes)) < len(self.classes):
+        if self.classes is not None and len(set(self.classes)) < len(self.classes):
             raise PydanticCustomError("classes", "class names must differ", {"key": "classes"})
+        return self
+
+    @model_validator(mode="after")
+    def refuse_transposed_files(self) -> Self:
+        """Files that `predict` is given would have to be transposed too."""
+        if self.transposed and self.format == "images":
+            raise PydanticCustomError("transposed", "false with format images", {"key": "transposed"})
         return self
 
 

@@ -19,14 +19,14 @@ Answer = tuple[Example, npt.NDArray[np.float32]]
 def predict_batches(model: keras.Model, examples: Iterable[Example]) -> Iterator[list[Answer]]:
     """Each example with its probabilities, float32 (classes,), a batch at a time; no more than that is held.
 
-    Raises InputError for an image of another size than the model takes.
+    Raises InputError for an image of another shape than the model takes.
     """
-    size = model.input_shape[1:3]
+    shape = model.input_shape[1:]
     waiting = iter(examples)
     while batch := list(islice(waiting, BATCH_SIZE)):
         for example in batch:
-            if example.pixels.shape != size:
-                found, expected = (" × ".join(map(str, shape)) for shape in (example.pixels.shape, size))
-                raise InputError(f"{example.name}: found {found} pixels, expected {expected} as the model takes")
-        images = np.stack([example.pixels for example in batch])[..., np.newaxis]
+            if example.pixels.shape != shape:
+                found, expected = (" × ".join(map(str, sizes)) for sizes in (example.pixels.shape, shape))
+                raise InputError(f"{example.name}: found {found} values, expected {expected} as the model takes")
+        images = np.stack([example.pixels for example in batch])
         yield list(zip(batch, predict(model, images), strict=True))

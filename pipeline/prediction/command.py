@@ -12,10 +12,11 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from pipeline.artifacts import existing
+from pipeline.dataset.description import Description, read_description
+from pipeline.dataset.images import check_image
 from pipeline.errors import InputError
 from pipeline.params.reading import model_named, read_params
 from pipeline.prediction.examples import Example, file_example, numbered_examples
-from pipeline.prediction.images import check_image
 from pipeline.prediction.show import as_json, as_text
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ MOST_PLOTTED = 60  # images that a page takes
 DESCRIPTION = """\
 Predict the class of test images or of image files, with the probability of each class.
 
-Files are turned into grey images of the size that the model takes. Models know light garments on black: a file whose
-border is lighter than middle grey is inverted, unless --invert or --no-invert says what to do.
+Files are turned into images of the size and colours that the model takes. Where the border of nearly all training
+images is darker than middle grey, as in Fashion-MNIST, a file with a lighter one is inverted, and the other way round,
+unless --invert or --no-invert says what to do. Images in colour are never inverted unless asked for.
 """
 EPILOG = """\
 --json prints an object a line (JSON Lines), each when it is known:
@@ -75,10 +77,11 @@ def run_predict(arguments: Namespace) -> None:
     that cannot be drawn.
     """
     params = read_params()
-    classes = params.data.classes
     name = arguments.model or params.model
     architecture = model_named(params, name).architecture
     path = existing(Path(f"data/models/{name}.keras"), f"train@{name}")
+    description = read_description()
+    classes = description.classes
     number = len(arguments.index or arguments.files)
     _check(arguments, number)
     tests = numbered_examples(Path("data/prepared.npz"), arguments.index) if arguments.index else None
@@ -88,7 +91,7 @@ def run_predict(arguments: Namespace) -> None:
     from pipeline.training.saved import load_model
 
     model = load_model(path, architecture, len(classes))
-    examples = tests or _read(arguments.files, model.input_shape[1:3], arguments.invert)
+    examples = tests or _read(arguments.files, model.input_shape[1:], description, arguments.invert)
     show = partial(as_json, name) if arguments.json else as_text
     plotted = []
     short = True if number <= BATCH_SIZE else None  # None shows the bar on a terminal alone
@@ -114,11 +117,12 @@ def _check(arguments: Namespace, number: int) -> None:
         check_image(file)
 
 
-def _read(files: Iterable[Path], size: tuple[int, int], invert: bool | None) -> Iterator[Example]:
+def _read(
+    files: Iterable[Path], shape: tuple[int, int, int], description: Description, invert: bool | None
+) -> Iterator[Example]:
     """Read each file when it is asked for, so that few are held at a time."""
-    height, width = size
     for file in files:
-        yield file_example(file, height, width, invert)
+        yield file_example(file, shape, description, invert)
 
 
 def _plot(path: Path, answers: Sequence[tuple[Example, Probabilities]], classes: Sequence[str]) -> None:

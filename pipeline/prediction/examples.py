@@ -8,13 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.artifacts import existing, read_npz
+from pipeline.dataset.background import is_light
+from pipeline.dataset.description import Description
+from pipeline.dataset.images import read_image
 from pipeline.errors import InputError
-from pipeline.prediction.images import read_image
 
 
 @dataclass(frozen=True)
 class Example:
-    """One image, uint8 (height, width): its label if known, its name for readers, where it is from for programs."""
+    """One image, uint8 (height, width, channels).
+
+    `label` if known, `name` for readers, `source` for programs: where the image is from.
+    """
 
     pixels: npt.NDArray[np.uint8]
     label: int | None
@@ -35,8 +40,16 @@ def numbered_examples(prepared: Path, numbers: Sequence[int]) -> list[Example]:
     return [Example(images[n], int(labels[n]), f"test image {n}", {"index": n}) for n in numbers]
 
 
-def file_example(path: Path, height: int, width: int, invert: bool | None) -> Example:
-    """The image in a file, as `read_image` brings it to the size that a model takes."""
-    pixels, inverted = read_image(path, height, width, invert)
+def file_example(path: Path, shape: tuple[int, int, int], description: Description, invert: bool | None) -> Example:
+    """The image in a file, as `read_image` brings it to the (height, width, channels) that a model takes.
+
+    `invert` says whether to turn dark into light; None inverts an image whose border is light where those of the data
+    are dark, or the other way round.
+    """
+    pixels = read_image(path, shape[2], shape[:2])
+    background = "light" if is_light(pixels) else "dark"
+    inverted = description.background not in (background, None) if invert is None else invert
+    if inverted:
+        pixels = 255 - pixels
     name = str(path).encode(errors="backslashreplace").decode()  # a file's name may hold bytes that are no text
     return Example(pixels, None, name, {"file": str(path), "inverted": inverted})

@@ -16,7 +16,7 @@ def as_text(example: Example, probabilities: npt.NDArray[np.float32], classes: S
     if example.label is not None:
         heading += " (right)" if example.label == order[0] else f" (wrong: it is {classes[example.label]})"
     elif example.source["inverted"]:
-        heading += " (inverted: light background)"
+        heading += " (inverted)"
     width = max(map(len, classes))
     return "\n".join([heading, *(f"  {classes[i]:{width}}  {probabilities[i]:7.2%}" for i in order)])
 

@@ -35,9 +35,11 @@ def _row(result: Result, claim: Claim | None) -> dict[str, str | float | None]:
 
 
 def results_markdown(results: Sequence[Result], claims: Mapping[str, Claim]) -> str:
-    """The same table for readers, and a line that says what its numbers are of."""
+    """The same table for readers, and a line that says what its numbers are of; no claims, no column for them."""
     rows = [_words(result, claims.get(result.name)) for result in results]
     table = pd.DataFrame(rows).map(_cell)
+    if not claims:
+        table = table.drop(columns="Claim (article)")
     align = ["left", *["right"] * (table.shape[1] - 1)]
     return f"{table.to_markdown(index=False, disable_numparse=True, colalign=align)}\n\n{_note(results)}\n"
 

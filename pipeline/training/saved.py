@@ -21,5 +21,5 @@ def load_model(path: Path, architecture: str, classes: int) -> keras.Model:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(f"{path}: expected a model that Keras loads in safe mode, found: {reason}") from error
     if model.output_shape[-1] != classes:
-        raise InputError(f"{path}: found {model.output_shape[-1]} classes, expected {classes} as in data.classes")
+        raise InputError(f"{path}: found {model.output_shape[-1]} classes, expected {classes} as in data/dataset.json")
     return model

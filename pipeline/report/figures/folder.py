@@ -35,9 +35,9 @@ def write_figures(
     prepared, split = existing(data / "prepared.npz", "preprocess"), existing(data / "split.npz", "split")
     parts, normalization = read_parts(prepared, split)
     write_png(folder / "samples.png", samples(parts["train"], classes))
-    write_png(folder / "pixel_range.png", pixel_range(parts["train"].images[0, ..., 0], normalization))
+    write_png(folder / "pixel_range.png", pixel_range(parts["train"].images[0], normalization))
     write_png(folder / "class_counts.png", class_counts(parts, classes))
-    images = parts["test"].images[..., 0]
+    images = parts["test"].images
     for result in results:
         name = result.name
         predictions = read_predictions(data / "predictions" / f"{name}.npz", len(classes))

@@ -11,16 +11,20 @@ from pipeline.dataset.parts import Normalization
 
 
 def pixel_range(image: npt.NDArray[np.uint8], normalization: Normalization) -> Figure:
-    """One image, uint8 (height, width), raw and normalized, each with a colour bar over the range of all pixels."""
+    """One image, uint8 (height, width, channels), raw and normalized, with a colour bar over the range of all pixels.
+
+    Of an image in colour, the mean of the channels is drawn.
+    """
+    mean = image.mean(axis=2)
     offset, scale = normalization.offset, normalization.scale
     figure = Figure(figsize=(7.5, 3.1), layout="constrained")
     raw, normalized = figure.subplots(1, 2)
-    _draw(figure, raw, image, 0, 255, "pixel")
+    _draw(figure, raw, mean, 0, 255, "pixel")
     formula = f"(pixel − {offset:.4g}) / {scale:.4g}"
     _draw(
         figure,
         normalized,
-        (image.astype(np.float32) - offset) / scale,
+        (mean - offset) / scale,
         -offset / scale,
         (255 - offset) / scale,
         formula,

@@ -24,7 +24,7 @@ NAME_LENGTH = 24
 
 @dataclass(frozen=True)
 class Predicted:
-    """One image, uint8 (height, width), its probabilities, float32 (classes,), its label if known, and its name."""
+    """One image, uint8 (height, width, channels); probabilities, float32 (classes,); its label if known; its name."""
 
     pixels: npt.NDArray[np.uint8]
     probabilities: npt.NDArray[np.float32]
@@ -38,7 +38,10 @@ class Predicted:
 
 
 def model_grid(model: str, images: npt.NDArray[np.uint8], predictions: Predictions, classes: Sequence[str]) -> Figure:
-    """Test images of one model, uint8 (n, height, width): some it gets right, some wrong, evenly from first to last."""
+    """Some test images that one model gets right and some that it gets wrong, evenly from first to last.
+
+    `images` are all test images, uint8 (n, height, width, channels).
+    """
     right = predictions.predicted == predictions.labels
     chosen = np.sort(np.concatenate([_evenly(right, SHOWN_RIGHT), _evenly(~right, SHOWN_WRONG)]))
     shown = [

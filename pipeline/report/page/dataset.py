@@ -15,7 +15,7 @@ from pipeline.evaluation.predictions import Predictions
 from pipeline.report.results import Result
 
 SHOWN = 48  # pictures of doubtful labels a part, and of pairs; their number is always told
-BINS = 32  # of the pixels' histogram, eight grey levels each
+BINS = 32  # of the pixels' histogram, eight levels each
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,14 @@ def pixel_ranges(parts: Mapping[str, Part], normalization: Normalization) -> lis
     rows = []
     for name, part in parts.items():
         pixels = part.images
-        before = np.array([pixels.min(), pixels.max(), pixels.mean(), pixels.std()])
+        before = np.array([pixels.min(), pixels.max(), pixels.mean(), pixels.std(dtype=np.float32)])
         shift = np.array([normalization.offset] * 3 + [0])
         rows.append({"part": name, "before": before, "after": (before - shift) / normalization.scale})
     return rows
 
 
 def pixel_histogram(images: npt.NDArray[np.uint8]) -> pd.DataFrame:
-    """Share of all pixels in each of `BINS` bins of grey levels, from low to high."""
+    """Share of all pixels in each of `BINS` bins of levels, from low to high."""
     counts, edges = np.histogram(images, bins=BINS, range=(0, 256))
     return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "share": counts / images.size})
 

@@ -29,7 +29,7 @@ def samples_per_class(counts: pd.DataFrame) -> Chart:
 
 
 def pixel_values(histogram: pd.DataFrame, normalization: Normalization) -> Chart:
-    """How often each grey level occurs, from `pixel_histogram`; the axis names the normalized value below the raw."""
+    """How often each level occurs, from `pixel_histogram`; the axis names the normalized value below the raw."""
     normalized = f"format((datum.value - {normalization.offset!r}) / {normalization.scale!r}, '.2f')"
     chart = (
         alt.Chart(histogram.round(6))
@@ -54,4 +54,4 @@ def pixel_values(histogram: pd.DataFrame, normalization: Normalization) -> Chart
             tooltip=["low:Q", "high:Q", alt.Tooltip("share:Q", format=".2%")],
         )
     )
-    return finished(chart, 240, "How often each grey level occurs in the training images")
+    return finished(chart, 240, "How often each level from 0 to 255 occurs in the training images")

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from pipeline.artifacts import existing, read_npz
+from pipeline.dataset.description import read_description
 from pipeline.dataset.duplicates import read_duplicates
 from pipeline.dataset.parts import Normalization, Part, read_parts
 from pipeline.errors import InputError
@@ -22,7 +24,8 @@ class Source:
     """Models and data.
 
     `predictions` are each model's, by part, in the order of `results`. `images` and `labels` are those of the files
-    train and test, uint8 (n, height, width) and (n,); `validation` numbers the images of train that are held out.
+    train and test, uint8 (n, height, width, channels) and (n,); `validation` numbers the images of train that are held
+    out; `background` is that of nearly all images, if any.
     """
 
     results: Sequence[Result]
@@ -34,6 +37,7 @@ class Source:
     labels: Mapping[str, npt.NDArray[np.uint8]]
     validation: npt.NDArray[np.int64]
     duplicates: pd.DataFrame
+    background: Literal["dark", "light"] | None
 
     @property
     def classes(self) -> Sequence[str]:
@@ -69,4 +73,5 @@ def read_source(results: Sequence[Result], claims: Mapping[str, Claim], data: Pa
         {part: prepared[f"{part}_labels"] for part in ("train", "test")},
         read_npz(split_path)["validation"],
         read_duplicates(data / "duplicates.csv"),
+        read_description(data / "dataset.json").background,
     )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 Numbers = npt.NDArray[np.int64]
-GREYS = 32  # shades kept: the eye sees no difference at this size, and the file is a quarter smaller
+LEVELS = 32  # of each colour kept: the eye sees no difference at this size, and the file is a quarter smaller
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,15 @@ def columns(images: int) -> int:
 
 
 def sprite_sheet(images: npt.NDArray[np.uint8]) -> bytes:
-    """Lay images (n, height, width) row by row into one WebP picture; equal images give equal bytes."""
-    count, height, width = images.shape
+    """Lay images (n, height, width, channels) row by row into one WebP picture; equal images give equal bytes."""
+    count, height, width, channels = images.shape
     across = columns(count)
     down = max(1, ceil(count / across))
-    sheet = np.zeros((across * down, height, width), np.uint8)
-    sheet[:count] = np.round(np.round(images * ((GREYS - 1) / 255)) * (255 / (GREYS - 1)))
-    picture = sheet.reshape(down, across, height, width).swapaxes(1, 2).reshape(down * height, across * width)
+    sheet = np.zeros((across * down, height, width, channels), np.uint8)
+    sheet[:count] = np.round(np.round(images * ((LEVELS - 1) / 255)) * (255 / (LEVELS - 1)))
+    rows = sheet.reshape(down, across, height, width, channels).swapaxes(1, 2)
+    colours = (channels,) if channels > 1 else ()
+    picture = rows.reshape(down * height, across * width, *colours)
     file = BytesIO()
     Image.fromarray(picture).save(file, "WEBP", lossless=True, quality=100, method=4)
     return file.getvalue()

@@ -1,0 +1,36 @@
+"""What later stages have to know of the data beside the arrays: ``data/dataset.json``, written by ``preprocess``.
+
+It is a file of its own, so that another name for a class trains nothing again.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.artifacts import existing
+from pipeline.errors import InputError
+
+DESCRIPTION = Path("data/dataset.json")
+
+
+class Description(BaseModel):
+    """Class names in the order of the labels 0, 1, 2, …, and the images' background if nearly all have one."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    classes: list[str]
+    background: Literal["dark", "light"] | None
+
+
+def read_description(path: Path = DESCRIPTION) -> Description:
+    """Read the description of the data.
+
+    Raises InputError if the file is absent or holds anything else.
+    """
+    try:
+        return Description.model_validate_json(existing(path, "preprocess").read_bytes())
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        place = ".".join(map(str, wrong["loc"])) or "the file"
+        raise InputError(f"{path}: {place}: expected classes and background, found: {wrong['msg']}") from error
