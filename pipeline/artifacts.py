@@ -6,6 +6,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -16,23 +17,43 @@ import pandas as pd
 
 from pipeline.errors import InputError
 
+PARTIAL = ".partial-"  # begins the name of a file that is being written; in .gitignore and .dvcignore
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, with the same suffix; on success it takes `path`'s place.
 
-    When the block fails, the temporary file goes and what stood at `path` stays.
+    When the block fails, the temporary file goes and what stood at `path` stays. What a killed process left goes the
+    next time that `path` is written; until then git and DVC ignore it.
+
+    An OSError that names no file or the temporary one, as that of a full disk does, comes to name `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    prefix = f"{PARTIAL}{path.stem}-"
+    for left in path.parent.glob(f"{escape(prefix)}????????{escape(path.suffix)}"):
+        left.unlink(missing_ok=True)
     try:
-        yield temporary
-        temporary.chmod(0o644)  # mkstemp's files are private
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            _flush(temporary)
+            temporary.chmod(0o644)  # mkstemp's files are private
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        if error.filename is None or Path(error.filename).name.startswith(prefix):
+            error.filename = str(path)
+        raise
+
+
+def _flush(path: Path) -> None:
+    """Bring a file's content to the disk, so that a power cut after its renaming does not leave an empty one."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def existing(path: Path, stage: str) -> Path:
