@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.artifacts import existing, read_npz
+from pipeline.dataset.prepared import read_prepared
 from pipeline.errors import InputError
 from pipeline.prediction.images import read_image
 
@@ -27,7 +27,7 @@ def numbered_examples(prepared: Path, numbers: Sequence[int]) -> list[Example]:
 
     Raises InputError for a number outside their range, or if the file is absent.
     """
-    arrays = read_npz(existing(prepared, "preprocess"))
+    arrays = read_prepared(prepared)
     images, labels = arrays["test_images"], arrays["test_labels"]
     for number in numbers:
         if not 0 <= number < len(images):

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.artifacts import existing, read_npz
 from pipeline.dataset.duplicates import read_duplicates
 from pipeline.dataset.parts import Normalization, Part, read_parts
+from pipeline.dataset.prepared import read_prepared, read_split
 from pipeline.errors import InputError
 from pipeline.evaluation.predictions import Predictions, read_predictions
 from pipeline.params.schema import Claim
@@ -46,9 +46,8 @@ def read_source(results: Sequence[Result], claims: Mapping[str, Claim], data: Pa
 
     Raises InputError naming a file that is absent and the stage that makes it, or that does not fit the others.
     """
-    prepared_path = existing(data / "prepared.npz", "preprocess")
-    split_path = existing(data / "split.npz", "split")
-    prepared = read_npz(prepared_path)
+    prepared_path, split_path = data / "prepared.npz", data / "split.npz"
+    prepared = read_prepared(prepared_path)
     parts, normalization = read_parts(prepared_path, split_path)
     classes = len(results[0].classes)
     predictions = []
@@ -67,6 +66,6 @@ def read_source(results: Sequence[Result], claims: Mapping[str, Claim], data: Pa
         normalization,
         {part: prepared[f"{part}_images"] for part in ("train", "test")},
         {part: prepared[f"{part}_labels"] for part in ("train", "test")},
-        read_npz(split_path)["validation"],
+        read_split(split_path, len(prepared["train_images"]))["validation"],
         read_duplicates(data / "duplicates.csv"),
     )
