@@ -35,7 +35,7 @@ STAGES = {
 def disk(reproduced_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     """A copy of the reproduced clone on a disk of its own."""
     folder = tmp_path_factory.mktemp("disk")
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", folder]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
     mounted = subprocess.run(mount, check=False, capture_output=True, text=True)
     if mounted.returncode != 0:
         pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")

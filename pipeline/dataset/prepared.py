@@ -1,5 +1,6 @@
 """The prepared images and their partition, read back from the archives and checked."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def check_partition(train: Indices, validation: Indices, images: int, place: str
         raise InputError(f"{place}: found images in no part or in both, expected each of {images:,} in one")
 
 
-def _checked(path: Path, expected: dict[str, tuple[type[np.generic], int]]) -> Arrays:
+def _checked(path: Path, expected: Mapping[str, tuple[npt.DTypeLike, int]]) -> Arrays:
     arrays = read_npz(path)
     for name, (dtype, dimensions) in expected.items():
         if name not in arrays:

@@ -29,12 +29,7 @@ def read_params(path: Path = Path("params.yaml")) -> Params:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InputError(f"{path}:{line}: expected YAML, found a mistake: {error.problem}") from error
-    except (
-        RecursionError,
-        TypeError,
-        ValueError,
-        YAMLError,
-    ) as error:  # no text, a date that is none, keys that are lists
+    except (RecursionError, TypeError, ValueError, YAMLError) as error:  # bytes that are no text, keys that are lists
         raise InputError(f"{path}: expected YAML, found a mistake: {error}") from error
     try:
         return Params.model_validate(values)
