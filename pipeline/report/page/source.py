@@ -57,6 +57,9 @@ def read_source(results: Sequence[Result], claims: Mapping[str, Claim], data: Pa
         for part in ("validation", "test"):
             if not np.array_equal(found[part].labels, parts[part].labels):
                 raise InputError(f"{path}, {part}_labels: found others than in {prepared_path}")
+        test = found["test"]
+        if not (np.array_equal(result.actual, test.labels) and np.array_equal(result.predicted, test.predicted)):
+            raise InputError(f"{path}: found other classes than `dvc repro evaluate@{result.name}` wrote of it")
         predictions.append(found)
     return Source(
         results,
