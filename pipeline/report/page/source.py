@@ -61,6 +61,11 @@ def read_source(results: Sequence[Result], claims: Mapping[str, Claim], data: Pa
         if not (np.array_equal(result.actual, test.labels) and np.array_equal(result.predicted, test.predicted)):
             raise InputError(f"{path}: found other classes than `dvc repro evaluate@{result.name}` wrote of it")
         predictions.append(found)
+    duplicates = read_duplicates(data / "duplicates.csv")
+    for end in ("first", "second"):
+        images = duplicates[f"{end}_part"].map({part: len(prepared[f"{part}_images"]) for part in ("train", "test")})
+        if (duplicates[end] >= images).any():
+            raise InputError(f"{data / 'duplicates.csv'}, {end}: found an image that is not in {prepared_path}")
     return Source(
         results,
         claims,
@@ -70,5 +75,5 @@ def read_source(results: Sequence[Result], claims: Mapping[str, Claim], data: Pa
         {part: prepared[f"{part}_images"] for part in ("train", "test")},
         {part: prepared[f"{part}_labels"] for part in ("train", "test")},
         read_split(split_path, len(prepared["train_images"]))["validation"],
-        read_duplicates(data / "duplicates.csv"),
+        duplicates,
     )
