@@ -33,9 +33,8 @@ def read_prepared(path: Path) -> Arrays:
     for part in ("train", "test"):
         images, labels = len(arrays[f"{part}_images"]), len(arrays[f"{part}_labels"])
         if images != labels or images == 0:
-            raise InputError(
-                f"{path}: found {images:,} {part}_images and {labels:,} {part}_labels, expected as many of both, at least 1"
-            )
+            found = f"{images:,} {part}_images and {labels:,} {part}_labels"
+            raise InputError(f"{path}: found {found}, expected as many of both, at least 1")
     if not np.isfinite(arrays["offset"]) or not 0 < arrays["scale"] < np.inf:
         found = f"offset {arrays['offset']} and scale {arrays['scale']}"
         raise InputError(f"{path}: found {found}, expected finite numbers and a scale above 0")
