@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from pipeline.artifacts import read_npz, write_csv
+from pipeline.artifacts import write_csv
 from pipeline.dataset.duplicates import NEAR, duplicates_table
+from pipeline.dataset.prepared import read_prepared
 from pipeline.errors import run
 
 
 def main() -> None:
     """Write ``data/duplicates.csv``."""
-    prepared = read_npz(Path("data/prepared.npz"))
+    prepared = read_prepared(Path("data/prepared.npz"))
     table = duplicates_table(prepared["train_images"], prepared["test_images"])
     write_csv(Path("data/duplicates.csv"), table)
     exact = int((table["distance"] == 0).sum())

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from pipeline.artifacts import read_npz, write_npz
-from pipeline.dataset.partition import check_partition, partition
+from pipeline.artifacts import write_npz
+from pipeline.dataset.partition import partition
+from pipeline.dataset.prepared import check_partition, read_prepared
 from pipeline.errors import run
 from pipeline.params.reading import read_params
 
@@ -11,7 +12,7 @@ from pipeline.params.reading import read_params
 def main() -> None:
     """Write ``data/split.npz``."""
     split = read_params().split
-    prepared = read_npz(Path("data/prepared.npz"))
+    prepared = read_prepared(Path("data/prepared.npz"))
     labels = prepared["train_labels"]
     train, validation = partition(labels, split.validation, split.seed)
     check_partition(train, validation, len(labels))

@@ -165,6 +165,15 @@ def test_names_are_text_even_with_dollar_signs_and_long_ones_are_cut(tmp_path: P
     assert label.endswith("yyy.png")
 
 
+def test_class_names_are_text_in_the_figures_of_the_data(images: Pixels, labels: Pixels) -> None:
+    hostile = [f"$\\nonsense{label}$ <b>" for label in range(10)]
+    part = Part(images[..., np.newaxis], labels)
+    for figure in (samples(part, hostile), class_counts({"train": part, "test": part}, hostile)):
+        figure.draw_without_rendering()
+        drawn = {text.get_text() for text in figure.findobj(Text)}
+        assert drawn >= set(hostile)
+
+
 def predictions(labels: Pixels, right: npt.NDArray[np.bool_]) -> Predictions:
     """Certain predictions: the label where it is to be right, else the next class."""
     best = np.where(right, labels, (labels + 1) % 10)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.dataset.idx import read_images, read_labels
@@ -70,6 +70,7 @@ def test_images_are_not_read_as_labels(path: Path) -> None:
         read_labels(path)
 
 
+@settings(max_examples=500)
 @given(
     start=st.integers(0, len(IMAGES)),
     removed=st.integers(0, 4),

@@ -21,7 +21,7 @@ from pipeline.dataset.parts import Part
 from pipeline.errors import InputError
 from pipeline.params.schema import Claim
 from pipeline.report.page.document import SCRIPTS, TEMPLATES, render
-from pipeline.report.page.source import Source
+from pipeline.report.page.source import Source, read_source
 from pipeline.report.page.sprites import sprite_sheet
 from tests.small_run import CLASSES, MODELS, of_test, small_source, write_small_run
 
@@ -250,6 +250,21 @@ def test_predictions_of_other_images_are_refused(raw_folder: Path, tmp_path: Pat
     write_npz(tmp_path / "predictions/cnn1.npz", arrays)
     with pytest.raises(InputError, match=r"cnn1\.npz, test_labels: found others than in .*prepared\.npz"):
         small_source(tmp_path, ["cnn1"])
+
+
+def test_duplicates_of_other_images_are_refused(raw_folder: Path, tmp_path: Path) -> None:
+    write_small_run(raw_folder, tmp_path, {"cnn1": 2.0})
+    (tmp_path / "duplicates.csv").write_text("first_part,first,second_part,second,distance\ntrain,3,test,200,0.0\n")
+    with pytest.raises(InputError, match=r"duplicates\.csv, second: found an image that is not in .*prepared\.npz"):
+        small_source(tmp_path, ["cnn1"])
+
+
+def test_an_evaluation_of_other_predictions_is_refused(raw_folder: Path, tmp_path: Path) -> None:
+    write_small_run(raw_folder, tmp_path, {"cnn1": 2.0})
+    source = small_source(tmp_path, ["cnn1"])
+    fewer = [replace(source.results[0], actual=source.results[0].actual[1:], predicted=source.results[0].predicted[1:])]
+    with pytest.raises(InputError, match=r"cnn1\.npz: found other classes than `dvc repro evaluate@cnn1`"):
+        read_source(fewer, {}, tmp_path)
 
 
 @pytest.mark.parametrize(

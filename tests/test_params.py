@@ -1,9 +1,16 @@
 """What ``params.yaml`` may hold, and what is said of what it may not."""
 
+import json
+import re
+from copy import deepcopy
+from io import StringIO
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from dvc.utils.serialize import loads_yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
@@ -169,3 +176,90 @@ def test_options_are_what_the_architecture_takes() -> None:
     options: dict[str, dict[str, Any]] = {name: model.options for name, model in read_params(PARAMS).models.items()}
     assert set(options["mlp"]) == {"layers", "nodes"}
     assert options["cnn1"] == {}
+
+
+def shortened() -> str:
+    """params.yaml with two models, which is read in a few milliseconds."""
+    text = PARAMS.read_text()
+    before, models = text.split("models:\n")
+    kept = re.findall(r"  (?:mlp|single_layer):\n(?:    .*\n)+", models)
+    claims = re.findall(r"    (?:mlp|single_layer): .*\n", models)
+    head = re.sub(r"#.*", "", before.replace("model: cnn2", "model: mlp"))
+    return f"{head}models:\n{''.join(kept)}report:\n  claims:\n{''.join(claims)}"
+
+
+SHORT = shortened()
+SHORT_VALUES = YAML(typ="safe", pure=True).load(SHORT)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates() | st.binary(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8) | st.integers(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def accepted(path: Path, content: bytes) -> bool:
+    """Whether the file is read; then each value is the one that DVC reads, of its type."""
+    path.write_bytes(content)
+    try:
+        params = read_params(path)
+    except InputError as error:
+        assert str(error).startswith(str(path))  # noqa: PT017  # that it is raised is not certain
+        return False
+    ours, dvcs = (json.dumps(values, sort_keys=True) for values in (params.model_dump(), loads_yaml(content.decode())))
+    assert ours == dvcs  # as JSON, 1, 1.0 and true differ
+    return True
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("params") / "params.yaml"
+
+
+def test_the_short_file_is_a_file_of_parameters(scratch: Path) -> None:
+    assert accepted(scratch, SHORT.encode())
+
+
+@settings(max_examples=500)
+@given(content=st.binary(max_size=40) | st.text(max_size=40).map(lambda text: text.encode(errors="replace")))
+def test_any_bytes_are_refused(scratch: Path, content: bytes) -> None:
+    assert not accepted(scratch, content)
+
+
+@settings(max_examples=500)
+@given(values=VALUES)
+def test_any_yaml_is_refused(scratch: Path, values: Any) -> None:
+    stream = StringIO()
+    YAML(typ="safe", pure=True).dump(values, stream)
+    assert not accepted(scratch, stream.getvalue().encode())
+
+
+@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    start=st.integers(0, len(SHORT)),
+    removed=st.integers(0, 12),
+    inserted=st.text(" \n\t:-#,.[]{}&*!|>'\"%@`0123456789eEtruefalsn~", max_size=4) | st.text(max_size=2),
+)
+def test_a_mutated_file_is_refused_or_read_as_dvc_reads_it(
+    scratch: Path, start: int, removed: int, inserted: str
+) -> None:
+    text = SHORT[:start] + inserted + SHORT[start + removed :]
+    accepted(scratch, text.encode(errors="replace"))
+
+
+@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data(), value=VALUES)
+def test_any_value_in_any_place_is_refused_or_read_as_dvc_reads_it(
+    scratch: Path, data: st.DataObject, value: Any
+) -> None:
+    values = deepcopy(SHORT_VALUES)
+    section = values
+    while True:
+        keys = list(section) if isinstance(section, dict) else list(range(len(section)))
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(section[key], dict | list) or not section[key] or data.draw(st.booleans()):
+            break
+        section = section[key]
+    section[key] = value
+    stream = StringIO()
+    YAML(typ="safe", pure=True).dump(values, stream)
+    accepted(scratch, stream.getvalue().encode())

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pipeline.dataset.partition import check_partition, partition
+from pipeline.dataset.partition import partition
+from pipeline.dataset.prepared import check_partition
 from pipeline.errors import InputError
 
 

@@ -101,6 +101,15 @@ def test_a_claim_cannot_break_out_of_its_cell(result: Result) -> None:
     assert r"| a \| b c (C) |" in " ".join(text.split())
 
 
+def test_claims_and_machines_are_text_whatever_is_in_them(result: Result) -> None:
+    hostile = "<img src=x onerror=alert(1)> [x](javascript:alert(2)) `*_"
+    escaped = r"\<img src=x onerror=alert(1)\> \[x\](javascript:alert(2)) \`\*\_"
+    machine = replace(result, run=result.run.model_copy(update={"processor": hostile}))
+    text = results_markdown([machine], {"cnn1": claim(hostile, None)})
+    assert text.count(escaped) == 2
+    assert hostile not in text
+
+
 def test_a_model_without_a_claim_shows_a_dash(result: Result) -> None:
     text = results_markdown([result, replace(result, name="resnet8")], {"cnn1": claim("91.6 %", 0.916)})
     assert "| – |" in " ".join(text.split())
@@ -146,7 +155,7 @@ def test_a_record_without_a_field_or_form_is_refused(data: Path) -> None:
     with pytest.raises(InputError, match=r"cnn1\.json: device: found nothing, expected: Field required"):
         read_result("cnn1", CLASSES, data)
     record.write_text("{")
-    with pytest.raises(InputError, match=r"cnn1\.json: the file: found '\{', expected: Invalid JSON"):
+    with pytest.raises(InputError, match=r"cnn1\.json: expected JSON, found: "):
         read_result("cnn1", CLASSES, data)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.dataset.tabular import read_table
@@ -82,6 +82,7 @@ def test_bytes_that_are_no_text_are_refused(path: Path) -> None:
         read_table(path)
 
 
+@settings(max_examples=500)
 @given(
     start=st.integers(0, len(TABLE)),
     removed=st.integers(0, 3),

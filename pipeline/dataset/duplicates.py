@@ -79,6 +79,9 @@ def read_duplicates(path: Path) -> pd.DataFrame:
     strange = ~table[["first_part", "second_part"]].isin(PARTS).all(axis=1)
     if strange.any():
         raise InputError(f"{path}: found a part in line {strange.argmax() + 2} that is neither train nor test")
+    negative = ~(table[["first", "second", "distance"]] >= 0).all(axis=1)  # true for NaN as well
+    if negative.any():
+        raise InputError(f"{path}: found a number in line {negative.argmax() + 2} that is not 0 or more")
     return table
 
 

@@ -31,13 +31,3 @@ def partition(
     everything = np.arange(len(labels), dtype=np.int64)
     train, held_out = train_test_split(everything, test_size=share, random_state=seed, stratify=labels)
     return np.sort(train), np.sort(held_out)
-
-
-def check_partition(train: Indices, validation: Indices, images: int) -> None:
-    """Make sure that each of `images` is in exactly one part.
-
-    Raises InputError otherwise.
-    """
-    times = np.bincount(np.concatenate([train, validation]), minlength=images)
-    if len(times) != images or not np.all(times == 1):
-        raise InputError(f"split: found images in no part or in both, expected each of {images:,} in one")

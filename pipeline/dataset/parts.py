@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.artifacts import read_npz
+from pipeline.dataset.prepared import read_prepared, read_split
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,12 @@ class Normalization:
 
 
 def read_parts(prepared: Path, split: Path) -> tuple[dict[str, Part], Normalization]:
-    """Read the parts ``train``, ``validation`` and ``test``, and the normalization of their pixels."""
-    data, index = read_npz(prepared), read_npz(split)
+    """Read the parts ``train``, ``validation`` and ``test``, and the normalization of their pixels.
+
+    Raises InputError naming a file that is absent, damaged, or holds something else.
+    """
+    data = read_prepared(prepared)
+    index = read_split(split, len(data["train_images"]))
     parts = {name: _part(data, "train", index[name]) for name in ("train", "validation")}
     parts["test"] = _part(data, "test", slice(None))
     return parts, Normalization(float(data["offset"]), float(data["scale"]))

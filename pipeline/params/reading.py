@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.errors import InputError
 from pipeline.params.schema import ModelParams, Params
@@ -22,13 +22,15 @@ def read_params(path: Path = Path("params.yaml")) -> Params:
     Raises InputError naming file, line, parameter, what was found and what is allowed, for each mistake.
     """
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         values = YAML(typ="safe", pure=True).load(text)
     except OSError as error:
         raise InputError(f"{path}: found no readable file ({error.strerror}), expected the parameters") from error
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InputError(f"{path}:{line}: expected YAML, found a mistake: {error.problem}") from error
+    except (RecursionError, TypeError, ValueError, YAMLError) as error:  # bytes that are no text, keys that are lists
+        raise InputError(f"{path}: expected YAML, found a mistake: {error}") from error
     try:
         return Params.model_validate(values)
     except ValidationError as error:

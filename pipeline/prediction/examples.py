@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.artifacts import existing, read_npz
 from pipeline.dataset.background import is_light
 from pipeline.dataset.description import Description
 from pipeline.dataset.images import read_image
+from pipeline.dataset.prepared import read_prepared
 from pipeline.errors import InputError
 
 
@@ -32,7 +32,7 @@ def numbered_examples(prepared: Path, numbers: Sequence[int]) -> list[Example]:
 
     Raises InputError for a number outside their range, or if the file is absent.
     """
-    arrays = read_npz(existing(prepared, "preprocess"))
+    arrays = read_prepared(prepared)
     images, labels = arrays["test_images"], arrays["test_labels"]
     for number in numbers:
         if not 0 <= number < len(images):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt, ValidationError
 
-from pipeline.artifacts import existing
+from pipeline.artifacts import existing, read_json
 from pipeline.errors import InputError
 from pipeline.evaluation.confusion import confusion_counts, read_confusion
 from pipeline.evaluation.intervals import bootstrap_intervals
@@ -66,7 +66,10 @@ def read_result(name: str, classes: Sequence[str], data: Path = Path("data")) ->
     run = existing(data / "runs" / f"{name}.json", f"train@{name}")
     actual, predicted = read_confusion(confusion, classes)
     result = Result(name, classes, actual, predicted, _read_curves(curves), _read_run(run))
-    if result.run.best_epoch not in result.curves["epoch"].to_numpy():
+    epochs = len(result.curves)
+    if result.run.epochs != epochs:
+        raise InputError(f"{run}: found epochs {result.run.epochs}, expected {epochs} as in {curves}")
+    if result.run.best_epoch > epochs:
         raise InputError(f"{run}: found best_epoch {result.run.best_epoch}, expected an epoch of {curves}")
     return result
 
@@ -78,14 +81,16 @@ def _read_curves(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: expected numbers in the columns {', '.join(CURVES)}, found: {error}") from error
     if curves.empty or not np.isfinite(curves).all(axis=None):
         raise InputError(f"{path}: expected a row an epoch and a finite number in each cell, found otherwise")
+    if curves["epoch"].tolist() != list(range(1, len(curves) + 1)):
+        raise InputError(f"{path}: found epochs {curves['epoch'].tolist()}, expected them from 1 in their order")
     return curves
 
 
 def _read_run(path: Path) -> Run:
     try:
-        return Run.model_validate_json(path.read_text())
+        return Run.model_validate(read_json(path))
     except ValidationError as error:
         wrong = error.errors()[0]
-        field = ".".join(map(str, wrong["loc"])) or "the file"
+        field = ".".join(map(str, wrong["loc"]))
         found = "nothing" if wrong["type"] == "missing" else repr(wrong["input"])
         raise InputError(f"{path}: {field}: found {found}, expected: {wrong['msg']}") from error

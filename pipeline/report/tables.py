@@ -1,5 +1,6 @@
 """The table over all models: numbers for programs, Markdown for readers."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -37,7 +38,7 @@ def _row(result: Result, claim: Claim | None) -> dict[str, str | float | None]:
 def results_markdown(results: Sequence[Result], claims: Mapping[str, Claim]) -> str:
     """The same table for readers, and a line that says what its numbers are of; no claims, no column for them."""
     rows = [_words(result, claims.get(result.name)) for result in results]
-    table = pd.DataFrame(rows).map(_cell)
+    table = pd.DataFrame(rows)
     if not claims:
         table = table.drop(columns="Claim (article)")
     align = ["left", *["right"] * (table.shape[1] - 1)]
@@ -52,7 +53,7 @@ def _words(result: Result, claim: Claim | None) -> dict[str, str]:
             f"{_percent(scores['accuracy'])} % "
             f"({_percent(scores['accuracy_low'])}–{_percent(scores['accuracy_high'])} %)"
         ),
-        "Claim (article)": f"{claim.claim} ({claim.article})" if claim else "–",
+        "Claim (article)": f"{_literal(claim.claim)} ({_literal(claim.article)})" if claim else "–",
         "Macro F1": f"{_percent(scores['f1_macro'])} %",
         "Parameters": f"{run.parameters:,}",
         "Seconds per epoch": np.format_float_positional(run.seconds_per_epoch, precision=2, fractional=False, trim="-"),
@@ -64,9 +65,9 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2f}"
 
 
-def _cell(text: str) -> str:
-    """The text on one line, its pipes escaped, so that it stays in its cell."""
-    return " ".join(text.split()).replace("|", r"\|")
+def _literal(text: str) -> str:
+    """The text on one line, with what Markdown or HTML would read as markup, or as the end of a cell, escaped."""
+    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", " ".join(text.split()))
 
 
 def _note(results: Sequence[Result]) -> str:
@@ -79,4 +80,4 @@ def _note(results: Sequence[Result]) -> str:
 
 
 def _machine(run: Run) -> str:
-    return f"{run.backend} on {run.device} ({run.processor}, {run.cores} cores)"
+    return _literal(f"{run.backend} on {run.device} ({run.processor}, {run.cores} cores)")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline.artifacts import existing
 from pipeline.dataset.parts import read_parts
 from pipeline.evaluation.predictions import read_predictions
 from pipeline.params.schema import ModelParams
@@ -32,8 +31,7 @@ def write_figures(
 
     Raises InputError naming a file in `data` that is absent and the stage that makes it, or what is wrong in one.
     """
-    prepared, split = existing(data / "prepared.npz", "preprocess"), existing(data / "split.npz", "split")
-    parts, normalization = read_parts(prepared, split)
+    parts, normalization = read_parts(data / "prepared.npz", data / "split.npz")
     write_png(folder / "samples.png", samples(parts["train"], classes))
     write_png(folder / "pixel_range.png", pixel_range(parts["train"].images[0], normalization))
     write_png(folder / "class_counts.png", class_counts(parts, classes))

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.artifacts import existing, read_npz
 from pipeline.dataset.description import read_description
 from pipeline.dataset.duplicates import read_duplicates
 from pipeline.dataset.parts import Normalization, Part, read_parts
+from pipeline.dataset.prepared import read_prepared, read_split
 from pipeline.errors import InputError
 from pipeline.evaluation.predictions import Predictions, read_predictions
 from pipeline.params.schema import Claim
@@ -50,9 +50,8 @@ def read_source(results: Sequence[Result], claims: Mapping[str, Claim], data: Pa
 
     Raises InputError naming a file that is absent and the stage that makes it, or that does not fit the others.
     """
-    prepared_path = existing(data / "prepared.npz", "preprocess")
-    split_path = existing(data / "split.npz", "split")
-    prepared = read_npz(prepared_path)
+    prepared_path, split_path = data / "prepared.npz", data / "split.npz"
+    prepared = read_prepared(prepared_path)
     parts, normalization = read_parts(prepared_path, split_path)
     classes = len(results[0].classes)
     predictions = []
@@ -62,7 +61,15 @@ def read_source(results: Sequence[Result], claims: Mapping[str, Claim], data: Pa
         for part in ("validation", "test"):
             if not np.array_equal(found[part].labels, parts[part].labels):
                 raise InputError(f"{path}, {part}_labels: found others than in {prepared_path}")
+        test = found["test"]
+        if not (np.array_equal(result.actual, test.labels) and np.array_equal(result.predicted, test.predicted)):
+            raise InputError(f"{path}: found other classes than `dvc repro evaluate@{result.name}` wrote of it")
         predictions.append(found)
+    duplicates = read_duplicates(data / "duplicates.csv")
+    for end in ("first", "second"):
+        images = duplicates[f"{end}_part"].map({part: len(prepared[f"{part}_images"]) for part in ("train", "test")})
+        if (duplicates[end] >= images).any():
+            raise InputError(f"{data / 'duplicates.csv'}, {end}: found an image that is not in {prepared_path}")
     return Source(
         results,
         claims,
@@ -71,7 +78,7 @@ def read_source(results: Sequence[Result], claims: Mapping[str, Claim], data: Pa
         normalization,
         {part: prepared[f"{part}_images"] for part in ("train", "test")},
         {part: prepared[f"{part}_labels"] for part in ("train", "test")},
-        read_npz(split_path)["validation"],
-        read_duplicates(data / "duplicates.csv"),
+        read_split(split_path, len(prepared["train_images"]))["validation"],
+        duplicates,
         read_description(data / "dataset.json").background,
     )

@@ -1,0 +1,54 @@
+"""A changed file in DVC's cache or in a remote is found as docs/faults.md says, and made or refused anew."""
+
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.clone import ENVIRONMENT, Clone
+from tests.documentation import run_page
+
+
+def tamper(cache: Path, path: Path) -> None:
+    """Flip a bit of the object that holds the content of `path`, read-only as it is."""
+    digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    stored = cache / "files/md5" / digest[:2] / digest[2:]
+    content = bytearray(stored.read_bytes())
+    content[len(content) // 2] ^= 1
+    stored.chmod(0o644)
+    stored.write_bytes(content)
+    stored.chmod(0o444)
+
+
+def test_a_changed_object_is_found_and_made_again(clone: Clone) -> None:
+    predictions, images = (
+        clone.folder / "data" / name for name in ("predictions/mlp.npz", "raw/t10k-images-idx3-ubyte")
+    )
+    before = predictions.read_bytes()
+    for path in (predictions, images):
+        tamper(clone.folder / ".dvc/cache", path)
+    predictions.unlink()  # the page's first commands restore it, as it is in the cache
+
+    printed = run_page(clone, "docs/faults.md")
+
+    assert predictions.read_bytes() != before
+    status = " ".join(printed[-1].split())
+    assert "not in cache: data/predictions/mlp.npz" in status
+    assert "not in cache: data/raw" in status
+    assert clone.dvc("repro", "evaluate@mlp").ran == {"download", "train@mlp"}  # and not the stages after them
+    assert predictions.read_bytes() == before
+
+
+def test_a_changed_object_of_a_remote_is_not_pulled(clone: Clone, tmp_path: Path) -> None:
+    clone.run("dvc", "remote", "add", "--default", "storage", str(tmp_path / "storage"))
+    clone.run("dvc", "remote", "modify", "storage", "verify", "true")
+    clone.run("dvc", "push", "split")
+    tamper(tmp_path / "storage", clone.folder / "data/split.npz")
+    shutil.rmtree(clone.folder / ".dvc/cache")
+    (clone.folder / "data/split.npz").unlink()
+    pulled = subprocess.run(
+        ["dvc", "pull", "split"], cwd=clone.folder, env=ENVIRONMENT, check=False, capture_output=True, text=True
+    )
+    assert pulled.returncode != 0
+    assert "failed to pull data" in pulled.stderr
+    assert not (clone.folder / "data/split.npz").exists()

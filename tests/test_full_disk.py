@@ -1,0 +1,93 @@
+"""On a full disk each stage says which file it could not write, and what was there stays; so does DVC.
+
+The disk is a small one in memory, which only root may mount.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.clone import ENVIRONMENT, Clone
+
+SIZE = 64 * 2**20  # bytes; the clone takes some 20 MB
+
+STAGES = {
+    "download": "data/raw/train-images-idx3-ubyte",
+    "preprocess": "data/prepared.npz",
+    "split": "data/split.npz",
+    "duplicates": "data/duplicates.csv",
+    "train mlp": "data/.*mlp",
+    "export mlp": "data/onnx/mlp.onnx",
+    "evaluate mlp": "metrics/mlp.json",
+    "candidate mlp": "metrics/candidate.json",
+    "report": "reports/results.csv",
+}
+
+
+@pytest.fixture(scope="module")
+def disk(reproduced_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    """A copy of the reproduced clone on a disk of its own."""
+    folder = tmp_path_factory.mktemp("disk")
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, check=False, capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+    subprocess.run(["cp", "--archive", f"{reproduced_folder.resolve()}/.", folder / "clone"], check=True)
+    yield Clone(folder / "clone")
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@contextmanager
+def filled(clone: Clone, room: int) -> Iterator[None]:
+    """Fill the disk of `clone` but for `room` bytes."""
+    filler = clone.folder.parent / "filler"
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(clone.folder).free - room)
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+def results(clone: Clone) -> dict[Path, bytes]:
+    folders = [clone.folder / name for name in ("data", "metrics", "reports")]
+    return {path: path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(("stage", "file"), STAGES.items())
+def test_a_stage_names_the_file_it_cannot_write_and_leaves_what_is_there(disk: Clone, stage: str, file: str) -> None:
+    before = results(disk)
+    with filled(disk, room=0):
+        command = [sys.executable, "-m", *f"stages.{stage}".split()]
+        done = subprocess.run(command, cwd=disk.folder, check=False, capture_output=True, text=True)
+    said = done.stderr.splitlines()[-1]
+    assert re.fullmatch(f"error: {file}.*: No space left on device; free some space .*", said), done.stderr
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert results(disk) == before
+
+
+@pytest.mark.parametrize("room", [0, 8192], ids=["for nothing", "for the stage's file, not for its copy in the cache"])
+def test_dvc_goes_on_when_there_is_space_again(disk: Clone, room: int) -> None:
+    before = results(disk)
+    disk.change("split.seed", 1 + room)
+    with filled(disk, room):
+        repro = ["dvc", "repro", "split"]
+        done = subprocess.run(repro, cwd=disk.folder, env=ENVIRONMENT, check=False, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+    (disk.folder / ".dvc/tmp/rwlock").unlink()  # as docs/faults.md says: DVC may have been writing it
+    disk.dvc("repro", "split")
+    assert disk.run("dvc", "status", "split").strip() == "Data and pipelines are up to date."
+    disk.change("split.seed", 0)
+    assert disk.dvc("repro", "split").restored == {"split"}
+    assert results(disk) == before

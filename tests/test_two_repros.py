@@ -1,0 +1,27 @@
+"""Several `dvc repro` at once do not harm each other's results."""
+
+import subprocess
+from pathlib import Path
+
+from tests.clone import ENVIRONMENT, clone_working_tree
+
+RESULTS = ["prepared.npz", "split.npz", "duplicates.csv", "predictions/mlp.npz"]
+
+
+def test_one_works_and_the_others_end_with_a_word(reproduced_folder: Path, tmp_path: Path) -> None:
+    clone = clone_working_tree(tmp_path / "clone", ["mlp"])
+    targets = ["duplicates", "evaluate@mlp"]
+    runs = [
+        subprocess.Popen(
+            ["dvc", "repro", *targets], cwd=clone.folder, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    for run in runs:
+        _, said = run.communicate()
+        assert run.returncode == 0 or "is busy, it is being blocked by" in said or "Unable to acquire lock" in said
+        assert "Traceback" not in said
+    clone.dvc("repro", *targets)
+    assert clone.run("dvc", "status", *targets).strip() == "Data and pipelines are up to date."
+    for name in [f"data/{name}" for name in RESULTS] + ["metrics/mlp.json"]:
+        assert (clone.folder / name).read_bytes() == (reproduced_folder / name).read_bytes()
