@@ -6,8 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # TensorFlow's GPU build where there is an NVIDIA GPU, else its CPU build.
 DEVICE := $(if $(shell nvidia-smi --list-gpus 2>/dev/null),gpu,cpu)
 
-# Tests that need a program of a Debian package, and the program. Where it is missing, the other tests run; `.ci/run`
-# installs it.
+# Tests and the program that they need; where it is missing, the other tests run. `.ci/run` installs it.
 PROGRAMS := tests/test_browser.py:chromium tests/test_teams.py:sshd
 MISSING := $(foreach pair,$(PROGRAMS),$(if $(shell PATH=$$PATH:/usr/sbin command -v $(lastword $(subst :, ,$(pair)))),,$(pair)))
 
@@ -21,7 +20,7 @@ test: setup
 	ruff format --check
 	mypy
 	lint-imports
-	$(if $(strip $(MISSING)),@echo "Left out, with the program that is missing: $(MISSING)")
+	$(if $(strip $(MISSING)),@echo "Left out because their program is missing: $(MISSING)")
 	pytest $(foreach pair,$(MISSING),--ignore $(firstword $(subst :, ,$(pair))))
 
 readme: setup

@@ -3,6 +3,7 @@
 import getpass
 import os
 import re
+import secrets
 import socket
 import subprocess
 import time
@@ -15,9 +16,10 @@ DEADLINE = 60  # seconds for a server to start
 
 
 class SshServer(NamedTuple):
-    """OpenSSH's server: ``USER@HOST:PORT`` and the private key that it lets in."""
+    """OpenSSH's server: ``HOST:PORT``, and the user and private key that it lets in."""
 
     address: str
+    user: str
     key: Path
 
 
@@ -52,16 +54,16 @@ Subsystem sftp internal-sftp
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where sshd locks up what is not logged in yet
     with running(["/usr/sbin/sshd", "-D", "-e", "-f", config], folder / "sshd.log", r"Server listening on"):
-        yield SshServer(f"{getpass.getuser()}@127.0.0.1:{port}", folder / "user_key")
+        yield SshServer(f"127.0.0.1:{port}", getpass.getuser(), folder / "user_key")
 
 
 @contextmanager
 def s3_server(folder: Path) -> Iterator[S3Server]:
     """Run `rclone serve s3` on `folder`, whose subfolders are the buckets; it checks each request's signature."""
-    access_key, secret_key = "team", "a-secret-of-the-team"
-    command = ["rclone", "serve", "s3", folder, "--config", "", "--addr", "127.0.0.1:0"]
-    environment = {"RCLONE_AUTH_KEY": f'"{access_key},{secret_key}"'}
-    with running(command, folder.with_suffix(".log"), r"server on \[(http://\S+?)/?\]", environment) as endpoint:
+    access_key, secret_key = secrets.token_hex(10), secrets.token_hex(20)
+    command: list[str | Path] = ["rclone", "serve", "s3", folder, "--config", "", "--addr", "127.0.0.1:0"]
+    keys = {"RCLONE_AUTH_KEY": f'"{access_key},{secret_key}"'}
+    with running(command, folder.with_suffix(".log"), r"server on \[(http://\S+?)/?\]", keys) as endpoint:
         yield S3Server(endpoint, access_key, secret_key)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 Stages = dict[str, Any]  # the entries of a lock file by the name of their stage
 
@@ -29,7 +30,10 @@ def merge(base: Stages, ours: Stages, theirs: Stages) -> tuple[Stages, list[str]
 def main(base: str, ours: str, theirs: str) -> int:
     """Write the merged file over `ours`, as git wants it; gives git's exit status, 1 where a stage is left out."""
     yaml = YAML()
-    sides = [yaml.load(Path(file)) or {} for file in (base, ours, theirs)]
+    try:
+        sides = [yaml.load(Path(file)) or {} for file in (base, ours, theirs)]
+    except YAMLError as error:
+        sys.exit(f"dvc.lock: {error}")
     stages, left_out = merge(*(side.get("stages", {}) for side in sides))
     yaml.dump({"schema": "2.0", "stages": stages}, Path(ours))
     if left_out:
