@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from tests.clone import ENVIRONMENT, ROOT, Clone
+from tests.clone import ENVIRONMENT, ROOT, Clone, Repro
 from tools.merge_lock import main, merge
 
 
@@ -139,6 +139,30 @@ def test_a_lock_that_cannot_be_read_stops_the_merge_and_stays_as_it_is(repositor
     assert "dvc.lock: " in printed
     assert "Traceback" not in printed
     assert read(repository) == {"train": stage(result=2)}
+
+
+def test_what_both_sides_set_is_run_and_what_one_side_set_is_restored(repository: Clone) -> None:
+    """With DVC, on a stage that copies its two parameters into its output."""
+    model = "stages: {train: {cmd: cp params.yaml model, params: [rate, size], outs: [model]}}"
+    settings = "rate: 0\n\n\n\nsize: 0\n"
+    (repository.folder / "dvc.yaml").write_text(model)
+    (repository.folder / "dvc.lock").unlink()
+    repository.run("dvc", "init", "--quiet")
+    for name, change in (("main", "rate: 0"), ("hers", "rate: 1"), ("his", "size: 1")):
+        if name != "main":
+            repository.run("git", "switch", "--quiet", "--create", name, "main")
+        parameter, _ = change.split(": ")
+        (repository.folder / "params.yaml").write_text(settings.replace(f"{parameter}: 0", change))
+        repository.dvc("repro")
+        repository.commit(name)
+
+    through, _ = git(repository, "merge", "hers")
+    assert not through
+    assert repository.dvc("repro") == Repro(ran={"train"}, restored=set())
+    assert (repository.folder / "model").read_text() == "rate: 1\n\n\n\nsize: 1\n"
+
+    repository.replace("params.yaml", "size: 1", "size: 0")  # as hers
+    assert repository.dvc("repro") == Repro(ran=set(), restored={"train"})
 
 
 @pytest.mark.parametrize("file", ["metrics/cnn1.json", "metrics/candidate.json", "reports/results.csv"])
