@@ -143,12 +143,12 @@ def test_a_lock_that_cannot_be_read_stops_the_merge_and_stays_as_it_is(repositor
 
 def test_what_both_sides_set_is_run_and_what_one_side_set_is_restored(repository: Clone) -> None:
     """With DVC, on a stage that copies its two parameters into its output."""
-    model = "stages: {train: {cmd: cp params.yaml model, params: [rate, size], outs: [model]}}"
-    settings = "rate: 0\n\n\n\nsize: 0\n"
+    model = "stages: {train: {cmd: cp params.yaml model, params: [rate, width], outs: [model]}}"
+    settings = "rate: 0\n\n\n\nwidth: 0\n"
     (repository.folder / "dvc.yaml").write_text(model)
     (repository.folder / "dvc.lock").unlink()
     repository.run("dvc", "init", "--quiet")
-    for name, change in (("main", "rate: 0"), ("hers", "rate: 1"), ("his", "size: 1")):
+    for name, change in (("main", "rate: 0"), ("hers", "rate: 1"), ("his", "width: 1")):
         if name != "main":
             repository.run("git", "switch", "--quiet", "--create", name, "main")
         parameter, _ = change.split(": ")
@@ -159,9 +159,9 @@ def test_what_both_sides_set_is_run_and_what_one_side_set_is_restored(repository
     through, _ = git(repository, "merge", "hers")
     assert not through
     assert repository.dvc("repro") == Repro(ran={"train"}, restored=set())
-    assert (repository.folder / "model").read_text() == "rate: 1\n\n\n\nsize: 1\n"
+    assert (repository.folder / "model").read_text() == "rate: 1\n\n\n\nwidth: 1\n"
 
-    repository.replace("params.yaml", "size: 1", "size: 0")  # as hers
+    repository.replace("params.yaml", "width: 1", "width: 0")  # as hers
     assert repository.dvc("repro") == Repro(ran=set(), restored={"train"})
 
 
