@@ -182,6 +182,16 @@ def test_results_that_both_sides_changed_are_not_mixed(repository: Clone, file: 
     assert (repository.folder / file).read_text() == his
 
 
+def test_the_table_in_the_readme_is_written_anew_over_conflict_marks(tmp_path: Path) -> None:
+    sides = "<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> his\n"
+    around = "Before\n<!-- results: here -->\n{}<!-- end of results -->\nAfter\n"
+    (tmp_path / "README.md").write_text(around.format(sides))
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports/results.md").write_text("The new table")
+    Clone(tmp_path).run("python", str(ROOT / "tools/update_readme.py"))
+    assert (tmp_path / "README.md").read_text() == around.format("\nThe new table\n")
+
+
 def test_the_file_keeps_the_form_that_dvc_gives_it(tmp_path: Path) -> None:
     base, ours, theirs = (str(shutil.copy(ROOT / "dvc.lock", tmp_path / name)) for name in ("base", "ours", "theirs"))
     assert main(base, ours, theirs) == 0
