@@ -6,10 +6,11 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # TensorFlow's GPU build where there is an NVIDIA GPU, else its CPU build.
 DEVICE := $(if $(shell nvidia-smi --list-gpus 2>/dev/null),gpu,cpu)
 
-# The report's page is tested in Chromium; where there is none, the other tests run. `.ci/run` installs it.
-BROWSER := $(shell command -v chromium)
+# Tests and the program that they need; where it is missing, the other tests run. `.ci/run` installs it.
+PROGRAMS := tests/test_browser.py:chromium tests/test_teams.py:sshd
+MISSING := $(foreach pair,$(PROGRAMS),$(if $(shell PATH=$$PATH:/usr/sbin command -v $(lastword $(subst :, ,$(pair)))),,$(pair)))
 
-.PHONY: repro test readme setup clean
+.PHONY: repro test readme setup merge-driver clean
 
 repro: setup
 	dvc repro
@@ -19,8 +20,8 @@ test: setup
 	ruff format --check
 	mypy
 	lint-imports
-	$(if $(BROWSER),,@echo "Chromium is not on PATH: leaving out tests/test_browser.py")
-	pytest $(if $(BROWSER),,--ignore tests/test_browser.py)
+	$(if $(strip $(MISSING)),@echo "Left out because their program is missing: $(MISSING)")
+	pytest $(foreach pair,$(MISSING),--ignore $(firstword $(subst :, ,$(pair))))
 
 readme: setup
 	python tools/update_readme.py
@@ -31,6 +32,11 @@ setup: .venv/synced-$(DEVICE)
 	command -v uv >/dev/null || python3 tools/install_uv.py
 	uv sync --locked --inexact --compile-bytecode --group $(DEVICE) --group test --group lint
 	touch $@
+
+# Once in each clone: git merges dvc.lock by stage.
+merge-driver:
+	git config merge.dvc-lock.driver "'$$(command -v python)' tools/merge_lock.py %O %A %B"
+	echo 'dvc.lock merge=dvc-lock' >>"$$(git rev-parse --git-path info/attributes)"
 
 clean:
 	rm -rf .venv dvclive

@@ -26,6 +26,13 @@ class Repro(NamedTuple):
     ran: set[str]
     restored: set[str]
 
+    @classmethod
+    def printed_in(cls, output: str) -> "Repro":
+        """Read it from what DVC printed."""
+        ran = re.findall(r"Running stage '(\S+)'", output)
+        restored = re.findall(r"Stage '(\S+)' is cached - skipping run", output)
+        return cls(set(ran), set(restored))
+
 
 class Clone:
     """A clone in `folder`."""
@@ -41,10 +48,7 @@ class Clone:
 
     def dvc(self, *arguments: str) -> Repro:
         """Run a command of DVC that reproduces stages."""
-        printed = self.run("dvc", *arguments)
-        ran = re.findall(r"Running stage '(\S+)'", printed)
-        restored = re.findall(r"Stage '(\S+)' is cached - skipping run", printed)
-        return Repro(set(ran), set(restored))
+        return Repro.printed_in(self.run("dvc", *arguments))
 
     def commit(self, message: str) -> None:
         """Commit everything that git does not ignore."""
