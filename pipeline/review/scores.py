@@ -1,0 +1,72 @@
+"""The test scores of each model on the base and here, from `dvc metrics diff`."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Difference = Mapping[str, Mapping[str, Mapping[str, Any]]]  # by file, by key: "old" and "new"
+
+CANDIDATE = "metrics/candidate.json"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One score, as a share of 1, on the base and here; None where there is no such model.
+
+    `low` is the lower end of the base's 95 % interval.
+    """
+
+    base: float | None
+    here: float | None
+    low: float | None
+
+    @property
+    def change(self) -> float:
+        """Here less base; NaN where one is missing."""
+        return math.nan if self.base is None or self.here is None else self.here - self.base
+
+    @property
+    def is_below_interval(self) -> bool:
+        """Whether the score here lies below the base's interval."""
+        return self.low is not None and self.here is not None and self.here < self.low
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A model's scores."""
+
+    name: str
+    accuracy: Score
+    f1_macro: Score
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The candidate's macro F1, and the name of the model that it is, on the base and here."""
+
+    base: str | None
+    here: str | None
+    f1_macro: Score
+
+
+def compare_models(difference: Difference) -> list[Compared]:
+    """Each model of the base or of here, by name."""
+    return [
+        Compared(Path(path).stem, _score(keys, "accuracy"), _score(keys, "f1_macro"))
+        for path, keys in sorted(difference.items())
+        if path != CANDIDATE
+    ]
+
+
+def compare_candidate(difference: Difference) -> Candidate:
+    """The candidate of the base and the one here, which may be two models."""
+    keys = difference.get(CANDIDATE, {})
+    names = keys.get("model", {})
+    return Candidate(names.get("old"), names.get("new"), _score(keys, "f1_macro"))
+
+
+def _score(keys: Mapping[str, Mapping[str, Any]], name: str) -> Score:
+    values, low = keys.get(f"test.{name}", {}), keys.get(f"test.{name}_low", {})
+    return Score(values.get("old"), values.get("new"), low.get("old"))
