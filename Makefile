@@ -9,7 +9,7 @@ DEVICE := $(if $(shell nvidia-smi --list-gpus 2>/dev/null),gpu,cpu)
 # The report's page is tested in Chromium; where there is none, the other tests run. `.ci/run` installs it.
 BROWSER := $(shell command -v chromium)
 
-.PHONY: repro test readme setup clean
+.PHONY: repro test audit readme setup clean
 
 repro: setup
 	dvc repro
@@ -19,8 +19,14 @@ test: setup
 	ruff format --check
 	mypy
 	lint-imports
+	zizmor --offline --quiet .github/workflows
+	check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	check-jsonschema --quiet --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
 	$(if $(BROWSER),,@echo "Chromium is not on PATH: leaving out tests/test_browser.py")
 	pytest $(if $(BROWSER),,--ignore tests/test_browser.py)
+
+audit: setup
+	python tools/audit_dependencies.py
 
 readme: setup
 	python tools/update_readme.py

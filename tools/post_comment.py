@@ -46,7 +46,7 @@ class NotAllowedError(Exception):
 
 
 class Request(NamedTuple):
-    """A pull or merge request: where its comments are, where one of them is, and what the comment says of its origin."""
+    """A pull or merge request: where its comments are, where one of them is, and what ours says of its origin."""
 
     api: "Api"
     comments: str
