@@ -52,16 +52,14 @@ def _is_hashed(package: dict[str, Any]) -> bool:
 
 def _audit(folder: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
     """Run pip-audit on the two environments that the lock allows: with TensorFlow's CPU build and its GPU build."""
-    command = ["pip-audit"]
-    for device, other in (("cpu", "gpu"), ("gpu", "cpu")):
-        path = folder / f"{device}.txt"
-        subprocess.run(
-            ["uv", "export", "--quiet", "--locked", "--all-groups", "--no-group", other, "--output-file", path],  # noqa: S607
-            check=True,
-        )
-        command += ["--requirement", str(path)]
-    command += ["--disable-pip", "--require-hashes", "--service", "osv", "--format", "json", "--progress-spinner", "off"]
-    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    requirements = folder / "requirements.txt"
+    with requirements.open("w", encoding="utf-8") as file:
+        for device in ("cpu", "gpu"):
+            groups = ["--all-groups", "--no-group", "gpu" if device == "cpu" else "cpu"]
+            subprocess.run(["uv", "export", "--quiet", "--locked", *groups], stdout=file, check=True)  # noqa: S607
+    options = ["--disable-pip", "--require-hashes", "--vulnerability-service", "osv", "--format", "json"]
+    command = ["pip-audit", "--requirement", str(requirements), *options, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 if __name__ == "__main__":

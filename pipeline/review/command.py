@@ -80,7 +80,7 @@ def run_review(arguments: Namespace) -> None:
         sys.exit(1)
     metrics = json.loads(dvc("metrics", "diff", "--all", "--json", base))
     candidate = compare_candidate(metrics)
-    verdict = judge(candidate.f1_macro, arguments.max_drop)
+    verdict = judge(candidate.scores.f1_macro, arguments.max_drop)
     outputs = None if arguments.restore is None else restore(arguments.restore)
     print(f"{'passed' if verdict.passed else 'failed'}: {verdict.sentence}", file=sys.stderr)
     comparison = Comparison(compare_models(metrics), candidate, verdict, metrics, outputs)

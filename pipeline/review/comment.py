@@ -43,14 +43,14 @@ def _stale(stages: Mapping[str, Sequence[Reason]]) -> list[str]:
 def _comparison(comparison: Comparison) -> list[str]:
     verdict, candidate = comparison.verdict, comparison.candidate
     header = ["Model", "Accuracy: base", "here", "change", "Macro F1: base", "here", "change"]
-    rows = [(_model(model, candidate), *_cells(model.accuracy), *_cells(model.f1_macro)) for model in comparison.models]
+    rows = [(_model(model, candidate), *_scores(model)) for model in comparison.models]
+    if candidate.base and candidate.here and candidate.base != candidate.here:
+        rows.insert(0, (f"candidate: {code(candidate.base)} to {code(candidate.here)}", *_scores(candidate.scores)))
     parts = [
         f"**{'Passed' if verdict.passed else 'Failed'}.** {verdict.sentence}",
         table(header, rows, numbers=6),
         LEGEND,
     ]
-    if candidate.base and candidate.here and candidate.base != candidate.here:
-        parts.insert(1, f"The candidate changes from {code(candidate.base)} to {code(candidate.here)}.")
     if comparison.outputs:
         parts.append(_outputs(comparison.outputs))
     return [*parts, *_metrics(comparison.metrics)]
@@ -63,6 +63,10 @@ def _model(model: Compared, candidate: Candidate) -> str:
         "removed": model.f1_macro.here is None,
     }
     return ", ".join([code(model.name), *(note for note, holds in notes.items() if holds)])
+
+
+def _scores(model: Compared) -> tuple[str, ...]:
+    return *_cells(model.accuracy), *_cells(model.f1_macro)
 
 
 def _cells(score: Score) -> tuple[str, str, str]:
@@ -86,8 +90,15 @@ def _change(score: Score) -> str:
 
 def _outputs(outputs: Outputs) -> str:
     sentences = [
-        *([f"The remote could not be read: {code(outputs.trouble)}."] if outputs.trouble else []),
-        *(f"{code(stage)} was run here, with {what}." for stage, what in outputs.reproduced.items()),
+        *(f"Failed: {code(message)}." for message in outputs.trouble),
+        *(
+            f"Run here, with {what}: {', '.join(map(code, stages))}."
+            for what, stages in {
+                "the committed results": outputs.reproduced,
+                "other results than the committed ones": outputs.otherwise,
+            }.items()
+            if stages
+        ),
         *(
             [f"No cache has {len(outputs.missing)} of the outputs, such as {code(outputs.missing[0])}."]
             if outputs.missing

@@ -13,13 +13,15 @@ from pipeline.review.programs import dvc
 class Outputs:
     """What became of the outputs.
 
-    `missing` are paths that no cache has, `reproduced` the stages that were run and whether they gave what
-    ``dvc.lock`` says, `trouble` the remote's message if it could not be read.
+    `missing` are paths that no cache has; `reproduced` are the stages that were run and gave what ``dvc.lock`` says,
+    `otherwise` those that gave something else, as a training does on another processor; `trouble` are the messages of
+    a remote that could not be read or of a stage that failed.
     """
 
     missing: list[str]
-    reproduced: dict[str, str]
-    trouble: str
+    reproduced: list[str]
+    otherwise: list[str]
+    trouble: list[str]
 
 
 def restore(stages: Sequence[str]) -> Outputs:
@@ -27,24 +29,27 @@ def restore(stages: Sequence[str]) -> Outputs:
 
     `stages` are named as in ``dvc.yaml``: ``evaluate`` stands for all of ``evaluate@NAME``. DVC takes a result from its
     run cache where it has one, and runs the command elsewhere.
-
-    Raises InputError if a stage fails.
     """
-    trouble = ""
+    trouble: list[str] = []
     if dvc("remote", "list").strip():
         try:
             dvc("pull", "--allow-missing", "--run-cache")
         except InputError as error:
-            trouble = str(error)
+            trouble.append(str(error))
     dvc("checkout", "--allow-missing")
     active = dvc("stage", "list", "--all", "--name-only").split()
     lock = {name: locked for name, locked in read_lock().items() if name in active}
-    reproduced: dict[str, str] = {}
+    reproduced: list[str] = []
+    otherwise: list[str] = []
     while stage := next((name for name in lock if _wanted(name, stages) and _can_run(lock[name])), None):
-        dvc("repro", "--single-item", stage)
-        same = read_lock()[stage].outs == lock[stage].outs
-        reproduced[stage] = "the committed result" if same else "another result than the committed one"
-    return Outputs([path for locked in lock.values() for path in _missing(locked)], reproduced, trouble)
+        try:
+            dvc("repro", "--single-item", stage)
+        except InputError as error:
+            trouble.append(str(error))
+            break
+        (reproduced if read_lock()[stage].outs == lock[stage].outs else otherwise).append(stage)
+    missing = [path for locked in lock.values() for path in _missing(locked)]
+    return Outputs(missing, reproduced, otherwise, trouble)
 
 
 def _wanted(name: str, stages: Sequence[str]) -> bool:

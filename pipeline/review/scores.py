@@ -44,27 +44,27 @@ class Compared:
 
 @dataclass(frozen=True)
 class Candidate:
-    """The candidate's macro F1, and the name of the model that it is, on the base and here."""
+    """The candidate's scores, and the names of the models that it is on the base and here."""
 
     base: str | None
     here: str | None
-    f1_macro: Score
+    scores: Compared
 
 
 def compare_models(difference: Difference) -> list[Compared]:
     """Each model of the base or of here, by name."""
-    return [
-        Compared(Path(path).stem, _score(keys, "accuracy"), _score(keys, "f1_macro"))
-        for path, keys in sorted(difference.items())
-        if path != CANDIDATE
-    ]
+    return [_compared(path, keys) for path, keys in sorted(difference.items()) if path != CANDIDATE]
 
 
 def compare_candidate(difference: Difference) -> Candidate:
     """The candidate of the base and the one here, which may be two models."""
     keys = difference.get(CANDIDATE, {})
     names = keys.get("model", {})
-    return Candidate(names.get("old"), names.get("new"), _score(keys, "f1_macro"))
+    return Candidate(names.get("old"), names.get("new"), _compared(CANDIDATE, keys))
+
+
+def _compared(path: str, keys: Mapping[str, Mapping[str, Any]]) -> Compared:
+    return Compared(Path(path).stem, _score(keys, "accuracy"), _score(keys, "f1_macro"))
 
 
 def _score(keys: Mapping[str, Mapping[str, Any]], name: str) -> Score:
