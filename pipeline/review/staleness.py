@@ -28,12 +28,13 @@ def stale_results() -> dict[str, list[Reason]]:
     """
     status: dict[str, list[Any]] = json.loads(dvc("status", "--json"))
     stages = dvc("stage", "list", "--all", "--name-only").split()
-    lock = {name: locked for name, locked in read_lock().items() if name in stages}
-    outs = {path: md5 for locked in lock.values() for path, md5 in locked.outs.items()}
+    lock = read_lock()
+    before = {path: md5 for locked in lock.values() for path, md5 in locked.outs.items()}
+    outs = {path: md5 for stage in stages if stage in lock for path, md5 in lock[stage].outs.items()}
     stale: dict[str, list[Reason]] = defaultdict(list)
     for stage in stages:
         if stage in lock:
-            stale[stage] += [*_inputs(lock[stage], outs), *_changes(status.get(stage, []), outs)]
+            stale[stage] += [*_inputs(lock[stage], outs, before), *_changes(status.get(stage, []), outs)]
         else:
             stale[stage].append(Reason("dvc.lock", "has no results of it"))
     for path in git("ls-files", "-z", METRICS).split("\0"):
@@ -42,10 +43,14 @@ def stale_results() -> dict[str, list[Reason]]:
     return {stage: reasons for stage, reasons in stale.items() if reasons}
 
 
-def _inputs(locked: Locked, outs: Mapping[str, str]) -> Iterator[Reason]:
-    """What the stage read from other stages, against what they wrote last."""
+def _inputs(locked: Locked, outs: Mapping[str, str], before: Mapping[str, str]) -> Iterator[Reason]:
+    """What the stage read from other stages, against what they wrote last.
+
+    `before` also has the outputs of stages that are no longer there: DVC leaves their files in a folder that is read.
+    """
     for path, md5 in locked.deps.items():
-        if hash_of(path, outs) not in (None, md5):
+        written = hash_of(path, outs)
+        if written not in (None, md5) and hash_of(path, before) != md5:
             yield Reason(path, "was written again since")
 
 
