@@ -4,11 +4,14 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
-from tests.clone import ENVIRONMENT, Clone
+from tests.clone import ENVIRONMENT, ROOT, Clone
+from tests.documentation import run_page
 
 
 def review(clone: Clone, *options: str) -> tuple[int, str, list[str]]:
@@ -155,17 +158,27 @@ def test_wrong_parameters_are_named_first(fresh_clone: Clone) -> None:
     assert re.fullmatch(r"error: params\.yaml:\d+: split\.validation: found 2, expected: .*", lines[0])
 
 
-def test_outputs_come_from_the_remote(author: Clone, tmp_path: Path) -> None:
+def test_the_workflow_brings_outputs_from_the_remote(author: Clone, tmp_path: Path) -> None:
     author.run("dvc", "remote", "add", "--default", "storage", str(tmp_path / "storage"))
     author.commit("A remote")
     author.run("dvc", "push", "--quiet")
     reviewer = pull(author, tmp_path, "change")
-    status, comment, lines = review(reviewer, "--base", "origin/main", "--restore", "--output", "review.md")
-    assert (status, comment) == (0, ""), lines
+    (reviewer.folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    workflow = YAML(typ="safe", pure=True).load(ROOT / ".github/workflows/review.yml")
+    (step,) = (step for step in workflow["jobs"]["review"]["steps"] if step.get("name") == "Review")
+    settings = {"BASE": "origin/main", "MAX_DROP": "interval", "RESTORE": "evaluate report"}
+    assert set(step["env"]) == set(settings)
+    reviewer.run("env", *(f"{name}={value}" for name, value in settings.items()), "bash", "-euc", step["run"])
     comment = (reviewer.folder / "review.md").read_text(encoding="utf-8")
     assert "All outputs are in the cache." in comment
     assert (reviewer.folder / "data/models/cnn1.keras").exists()
     assert reviewer.run("dvc", "status").strip() == "Data and pipelines are up to date."
+
+
+def test_the_commands_of_the_page(clone: Clone) -> None:
+    printed = "".join(run_page(clone, "docs/pull-requests.md"))
+    assert "candidate: `dense128` to `cnn1`" in printed
+    assert "usage: python -m pipeline review" in printed
 
 
 def test_without_the_remote_the_cache_serves_and_what_it_lacks_is_made(author: Clone, tmp_path: Path) -> None:
