@@ -34,7 +34,7 @@ HOSTILE = "T|<b onclick=x>@team `x` ![i](https://example.org/i.png)\n\n# /approv
         (0.919, 0.5, False, "91.90 % (base: 92.50 %), below 92.00 %, 0.5 points below the base"),
         (0.924, 0.0, False, "below 92.50 %, 0 points below the base"),
         (0.1, "none", True, "The gate is off."),
-        (None, "interval", True, "nothing to compare"),
+        (None, "interval", False, "no macro F1"),
     ],
 )
 def test_the_gate_says_what_it_compares(here: float | None, allowed: Drop, passed: bool, compared: str) -> None:
@@ -49,6 +49,10 @@ def test_a_wrong_gate_is_refused(text: str) -> None:
         allowed_drop(text)
 
 
+def test_a_first_candidate_passes() -> None:
+    assert judge(Score(base=None, here=0.1, low=None), "interval").passed
+
+
 def test_scores_are_those_of_the_test_images() -> None:
     difference: dict[str, dict[str, dict[str, Any]]] = {
         "metrics/candidate.json": {"model": {"old": "mlp", "new": "mlp"}},
@@ -61,6 +65,8 @@ def test_scores_are_those_of_the_test_images() -> None:
         },
     }
     (mlp,) = compare_models(difference)
+    difference["metrics/mlp.json"]["test.accuracy"]["new"] = "high"
+    assert compare_models(difference)[0].accuracy == Score(0.9, None, 0.85)
     assert (mlp.name, mlp.accuracy, mlp.f1_macro) == ("mlp", Score(0.9, 0.8, 0.85), Score(0.7, 0.69, 0.65))
     assert mlp.accuracy.is_below_interval
     assert not mlp.f1_macro.is_below_interval

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
 from pipeline.params.reading import read_params
-from pipeline.review.comment import Comparison, comment
+from pipeline.review.comment import Comparison, comment, no_comment
 from pipeline.review.gate import allowed_drop, judge
 from pipeline.review.outputs import restore
 from pipeline.review.programs import dvc, git
@@ -68,6 +68,18 @@ def run_review(arguments: Namespace) -> None:
 
     Raises InputError for parameters that are wrong, a base that is not there, a lock that DVC cannot read.
     """
+    try:
+        passed, text = _review(arguments)
+    except InputError as error:
+        _write(arguments.output, no_comment(arguments.base, str(error)))
+        raise
+    _write(arguments.output, text)
+    if not passed:
+        sys.exit(1)
+
+
+def _review(arguments: Namespace) -> tuple[bool, str]:
+    """Whether the branch passes, and the comment; what it comes to is printed for the log."""
     read_params()
     base = _merge_base(arguments.base)
     params = json.loads(dvc("params", "diff", "--json", base))
@@ -76,17 +88,14 @@ def run_review(arguments: Namespace) -> None:
         for stage, reasons in stale.items():
             for reason in reasons:
                 print(f"stale: {stage}: {reason.subject} {reason.state}", file=sys.stderr)
-        _write(arguments.output, comment(arguments.base, base, params, stale))
-        sys.exit(1)
+        return False, comment(arguments.base, base, params, stale)
     metrics = json.loads(dvc("metrics", "diff", "--all", "--json", base))
     candidate = compare_candidate(metrics)
     verdict = judge(candidate.scores.f1_macro, arguments.max_drop)
-    outputs = None if arguments.restore is None else restore(arguments.restore)
     print(f"{'passed' if verdict.passed else 'failed'}: {verdict.sentence}", file=sys.stderr)
+    outputs = None if arguments.restore is None else restore(arguments.restore)
     comparison = Comparison(compare_models(metrics), candidate, verdict, metrics, outputs)
-    _write(arguments.output, comment(arguments.base, base, params, comparison))
-    if not verdict.passed:
-        sys.exit(1)
+    return verdict.passed, comment(arguments.base, base, params, comparison)
 
 
 def _merge_base(base: str) -> str:

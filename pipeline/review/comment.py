@@ -35,6 +35,12 @@ def comment(base: str, commit: str, params: Difference, results: Mapping[str, Se
     return "\n\n".join([f"## Results against {code(base)} ({commit[:10]})", *body, *_params(params)]) + "\n"
 
 
+def no_comment(base: str, reasons: str) -> str:
+    """What stands in its place where no review could be made."""
+    lines = [f"- {code(reason)}" for reason in reasons.splitlines()]
+    return "\n".join([f"## Results against {code(base)}", "", "**Not reviewed.**", "", *lines]) + "\n"
+
+
 def _stale(stages: Mapping[str, Sequence[Reason]]) -> list[str]:
     rows = [(code(stage), f"{code(why.subject)} {why.state}") for stage, reasons in stages.items() for why in reasons]
     return [f"**Refused: stale results.** {STALE}", table(["Stage", "Because"], rows)]
@@ -80,9 +86,9 @@ def _percent(share: float | None) -> str:
 def _change(score: Score) -> str:
     if math.isnan(score.change):
         return ""
-    if score.change == 0:
-        return "0"
     points = f"{100 * score.change:+.2f}".replace("-", "−")
+    if points in ("+0.00", "−0.00"):
+        return "0"
     if score.is_below_interval:
         return f"**{points} ▼▼**"
     return f"{points} ▼" if score.change < 0 else points

@@ -38,8 +38,10 @@ def judge(f1: Score, allowed: Drop) -> Verdict:
     """
     if allowed == "none":
         return Verdict(True, "The gate is off.")
-    if f1.base is None or f1.here is None or f1.low is None:
-        return Verdict(True, "The gate has nothing to compare: the base has no candidate's macro F1 with its interval.")
+    if f1.here is None:
+        return Verdict(False, "The candidate has no macro F1 on the test images here.")
+    if f1.base is None or f1.low is None:
+        return Verdict(True, "The base has no candidate whose macro F1 and interval this one could be compared with.")
     if allowed == "interval":
         lowest, why = f1.low, "the lower end of the base's 95 % interval"
     else:

@@ -13,7 +13,7 @@ CANDIDATE = "metrics/candidate.json"
 
 @dataclass(frozen=True)
 class Score:
-    """One score, as a share of 1, on the base and here; None where there is no such model.
+    """One score, as a share of 1, on the base and here; None where it is not there.
 
     `low` is the lower end of the base's 95 % interval.
     """
@@ -69,4 +69,9 @@ def _compared(path: str, keys: Mapping[str, Mapping[str, Any]]) -> Compared:
 
 def _score(keys: Mapping[str, Mapping[str, Any]], name: str) -> Score:
     values, low = keys.get(f"test.{name}", {}), keys.get(f"test.{name}_low", {})
-    return Score(values.get("old"), values.get("new"), low.get("old"))
+    return Score(_number(values.get("old")), _number(values.get("new")), _number(low.get("old")))
+
+
+def _number(value: Any) -> float | None:
+    """The value if it is one that can be compared: a branch may hold anything."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
