@@ -40,7 +40,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         address = urlsplit(self.path)
-        if self.headers.get("Authorization", self.headers.get("PRIVATE-TOKEN")) not in ("Bearer secret", "secret"):
+        if address.path.startswith("/moved/"):
+            self.send_response(302)
+            self.send_header("Location", self.path.replace("/moved/", "/api/"))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif self.headers.get("Authorization", self.headers.get("PRIVATE-TOKEN")) not in ("Bearer secret", "secret"):
             self.answer(401, {})
         elif address.path == "/api/user":
             self.answer(200, {self.server.author_key[1]: self.server.name}) if self.server.name else self.answer(
@@ -160,6 +165,15 @@ def test_a_token_that_may_not_write_is_said_and_no_failure(github: Forge, capsys
     main()
     assert github.changes == []
     assert re.match(r"The token may not post the comment.* HTTP 403", capsys.readouterr().out)
+
+
+def test_a_redirect_is_not_given_the_token(
+    github: Forge, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_API_URL", f"http://localhost:{github.server_port}/moved")
+    main()
+    assert github.changes == []
+    assert "HTTP 401" in capsys.readouterr().out
 
 
 def test_a_server_that_fails_is_an_error(github: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
