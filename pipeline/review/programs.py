@@ -24,7 +24,7 @@ def git(*arguments: str) -> str:
 
 def is_ignored(path: str) -> bool:
     """Whether git is told to ignore `path`, as DVC tells it for what lies in the cache."""
-    return _run(["git", "check-ignore", "--quiet", path, f"{path}/"]).returncode == 0  # a pattern may be for folders
+    return _run(["git", "check-ignore", path, f"{path}/"]).returncode == 0  # a pattern may be for folders
 
 
 def _output(command: list[str]) -> str:
