@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 MARKER = "<!-- results of this branch, updated in place -->"
-LONGEST = 60_000  # characters of the file; GitHub takes 65,536 in a comment
+LONGEST = 60_000  # characters; GitHub takes 65,536 in a comment
 PAGE = 100
 TIMEOUT = 60  # seconds
 REFUSED = (401, 403, 404)  # GitHub and GitLab answer these where a token may not write, or not even see
@@ -123,8 +123,8 @@ def post(request: Request, text: str) -> str:
 
 def harmless(text: str) -> str:
     """The text as it is, but that nothing in it acts; cut at `LONGEST` characters."""
-    cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}\n\n… cut here; the run has all of it."
-    return ACTIVE.sub(ZERO_WIDTH, cut)
+    disarmed = ACTIVE.sub(ZERO_WIDTH, text)
+    return disarmed if len(disarmed) <= LONGEST else f"{disarmed[:LONGEST]}\n\n… cut here; the run has all of it."
 
 
 def _user(api: Api) -> str:
