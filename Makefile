@@ -10,7 +10,7 @@ DEVICE := $(if $(shell nvidia-smi --list-gpus 2>/dev/null),gpu,cpu)
 PROGRAMS := tests/test_browser.py:chromium tests/test_teams.py:sshd
 MISSING := $(foreach pair,$(PROGRAMS),$(if $(shell PATH=$$PATH:/usr/sbin command -v $(lastword $(subst :, ,$(pair)))),,$(pair)))
 
-.PHONY: repro test readme setup merge-driver clean
+.PHONY: repro test audit readme setup merge-driver clean
 
 repro: setup
 	dvc repro
@@ -20,8 +20,14 @@ test: setup
 	ruff format --check
 	mypy
 	lint-imports
+	zizmor --offline --quiet .github/workflows
+	check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	check-jsonschema --quiet --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
 	$(if $(strip $(MISSING)),@echo "Left out because their program is missing: $(MISSING)")
 	pytest $(foreach pair,$(MISSING),--ignore $(firstword $(subst :, ,$(pair))))
+
+audit: setup
+	python tools/audit_dependencies.py
 
 readme: setup
 	python tools/update_readme.py

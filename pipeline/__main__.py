@@ -6,12 +6,15 @@ from argparse import ArgumentParser
 
 from pipeline.errors import run
 from pipeline.prediction.command import add_predict
+from pipeline.review.command import add_review
 
 
 def main() -> None:
     """Run the command that the arguments name."""
     parser = ArgumentParser(prog="python -m pipeline", description="Use what the pipeline has made.")
-    add_predict(parser.add_subparsers(title="commands", metavar="COMMAND", required=True))
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_predict(commands)
+    add_review(commands)
     arguments = parser.parse_args()
     try:
         arguments.command(arguments)

@@ -1,0 +1,196 @@
+"""The review of a pull request: real DVC and git, a bare repository between the author's clone and the reviewer's."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.clone import ENVIRONMENT, ROOT, Clone
+from tests.documentation import run_page
+
+
+def review(clone: Clone, *options: str) -> tuple[int, str, list[str]]:
+    """Exit status, the comment, and the lines about it."""
+    command = ["python", "-m", "pipeline", "review", *options]
+    done = subprocess.run(command, cwd=clone.folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr.splitlines()
+
+
+def row(comment: str, beginning: str) -> list[str]:
+    """The cells of the table's row that begins so."""
+    lines = (" ".join(line.split()) for line in comment.splitlines())
+    (line,) = (line for line in lines if line.startswith(f"| {beginning}"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def pull(clone: Clone, tmp_path: Path, branch: str) -> Clone:
+    """Push the author's branch through a bare repository to a reviewer, who has no cache."""
+    clone.run("git", "push", "--quiet", str(tmp_path / "bare.git"), branch)
+    clone.run("git", "clone", "--quiet", "--branch", branch, str(tmp_path / "bare.git"), str(tmp_path / branch))
+    return Clone(tmp_path / branch)
+
+
+@pytest.fixture
+def author(clone: Clone, tmp_path: Path) -> Clone:
+    """The author's clone, on a new branch; `main` is in the bare repository."""
+    clone.run("git", "init", "--quiet", "--bare", str(tmp_path / "bare.git"))
+    clone.run("git", "push", "--quiet", str(tmp_path / "bare.git"), "main")
+    clone.run("git", "switch", "--quiet", "--create", "change")
+    return clone
+
+
+def percent(clone: Clone, revision: str, metric: str, name: str) -> str:
+    metrics = json.loads(clone.run("git", "show", f"{revision}:metrics/{name}.json"))
+    return f"{100 * metrics['test'][metric]:.2f} %"
+
+
+def test_a_branch_that_makes_it_worse_fails_and_the_way_back_passes(author: Clone, tmp_path: Path) -> None:
+    params = author.params()
+    params["models"]["dense128"]["optimizer"]["learning_rate"] = 1e-6
+    for section in (params["models"], params["report"]["claims"]):
+        del section["cnn1"]
+    author.write_params(params)
+    author.run("git", "rm", "--quiet", "metrics/cnn1.json")
+    author.dvc("repro")
+    author.commit("The candidate hardly learns, cnn1 is gone")
+    status, comment, lines = review(pull(author, tmp_path, "change"), "--base", "origin/main")
+
+    assert status == 1
+    worse, before = (percent(author, at, "f1_macro", "dense128") for at in ("change", "main"))
+    low = percent(author, "main", "f1_macro_low", "dense128")
+    assert lines == [
+        f"failed: The candidate's macro F1 on the test images is {worse} (base: {before}), below {low}, "
+        "the lower end of the base's 95 % interval."
+    ]
+    assert "**Failed.**" in comment
+    for column, metric in ((1, "accuracy"), (4, "f1_macro")):
+        *scores, change = row(comment, "`dense128`, candidate")[column : column + 3]
+        assert scores == [percent(author, at, metric, "dense128") for at in ("main", "change")]
+        assert re.fullmatch(r"\*\*−\d+\.\d\d ▼▼\*\*", change)
+        assert row(comment, "`mlp`")[column + 2] == "0"
+        assert row(comment, "`cnn1`, removed")[column : column + 3] == [
+            percent(author, "main", metric, "cnn1"),
+            "–",
+            "",
+        ]
+    assert row(comment, "`params.yaml` | `models.dense128.optimizer.learning_rate`")[2:] == ["0.001", "1e-06"]
+    assert row(comment, "`metrics/cnn1.json` | `test.accuracy`")[3:] == ["–", "–"]
+
+    author.run("git", "switch", "--quiet", "--create", "back")
+    author.run("git", "revert", "--no-edit", "HEAD")
+    status, comment, lines = review(pull(author, tmp_path, "back"), "--base", "origin/change")
+
+    assert status == 0, lines
+    assert f"is {before} (base: {worse}), not below " in lines[0]
+    assert row(comment, "`dense128`, candidate")[-1].startswith("+")
+    assert row(comment, "`cnn1`, new")[1:4] == ["–", percent(author, "main", "accuracy", "cnn1"), ""]
+
+
+def test_another_candidate_is_compared_with_the_one_before_and_the_gate_can_be_set(
+    author: Clone, tmp_path: Path
+) -> None:
+    author.change("model", "mlp")
+    author.dvc("repro", "candidate")
+    author.commit("mlp as the candidate")
+    reviewer = pull(author, tmp_path, "change")
+
+    status, comment, (line,) = review(reviewer, "--base", "origin/main", "--max-drop", "0.5")
+    assert status == 1
+    assert line.endswith(", 0.5 points below the base.")
+    assert row(comment, "candidate: `dense128` to `mlp`")[-1].endswith("▼▼**")
+    assert review(reviewer, "--base", "origin/main", "--max-drop", "none")[0] == 0
+
+
+def test_stale_results_are_refused_with_stage_and_reason(fresh_clone: Clone) -> None:
+    fresh_clone.replace("pipeline/architectures/cnn1.py", "Dropout(0.5)", "Dropout(0.4)")
+    fresh_clone.change("models.mlp.nodes", 32)
+    fresh_clone.replace("metrics/dense128.json", '"accuracy": 0.', '"accuracy": 0.9')
+    status, comment, lines = review(fresh_clone, "--base", "HEAD")
+    assert status == 1
+    assert lines == [
+        "stale: train@cnn1: pipeline/architectures/cnn1.py has changed",
+        "stale: train@mlp: params.yaml: models.mlp has changed",
+        "stale: evaluate@dense128: metrics/dense128.json is not what the stage wrote",
+        "stale: report: params.yaml: models has changed",
+    ]
+    assert "**Refused: stale results.**" in comment
+    assert row(comment, "`train@cnn1`")[1] == "`pipeline/architectures/cnn1.py` has changed"
+    assert "Accuracy" not in comment, "figures of other code are not shown"
+
+
+def test_results_that_were_left_behind_are_stale(fresh_clone: Clone) -> None:
+    params = fresh_clone.params()
+    params["model"] = "cnn1"
+    params["models"]["wide"] = params["models"]["dense128"]
+    fresh_clone.write_params(params)
+    (fresh_clone.folder / "metrics/mlp.json").unlink()
+    (fresh_clone.folder / "metrics/old.json").write_text("{}")
+    lock = (fresh_clone.folder / "dvc.lock").read_text()
+    trained, predictions, rest = lock.partition("    - path: data/predictions/cnn1.npz\n")
+    other = re.sub("(?<= md5: ).*", "a" * 32, rest, count=1)
+    (fresh_clone.folder / "dvc.lock").write_text(f"{trained}{predictions}{other}")
+    fresh_clone.commit("Half of a change")
+    status, _, lines = review(fresh_clone, "--base", "HEAD~1")
+    assert status == 1
+    assert {line.removeprefix("stale: ") for line in lines} >= {
+        "train@wide: dvc.lock has no results of it",
+        "evaluate@wide: dvc.lock has no results of it",
+        "evaluate@mlp: metrics/mlp.json is gone",
+        "candidate: command has changed",
+        "metrics/old.json: dvc.yaml has no stage that writes it",
+        "evaluate@cnn1: data/predictions/cnn1.npz was written again since",
+        "report: data/predictions was written again since",
+    }
+
+
+def test_wrong_parameters_are_named_first(fresh_clone: Clone) -> None:
+    fresh_clone.change("split.validation", 2)
+    status, comment, lines = review(fresh_clone, "--base", "HEAD")
+    assert status == 2
+    assert re.fullmatch(r"error: params\.yaml:\d+: split\.validation: found 2, expected: .*", lines[0])
+    assert f"**Not reviewed.**\n\n- `{lines[0].removeprefix('error: ')}`" in comment
+
+
+def test_the_workflow_brings_outputs_from_the_remote(author: Clone, tmp_path: Path) -> None:
+    author.run("dvc", "remote", "add", "--default", "storage", str(tmp_path / "storage"))
+    author.commit("A remote")
+    author.run("dvc", "push", "--quiet")
+    reviewer = pull(author, tmp_path, "change")
+    (reviewer.folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    workflow = YAML(typ="safe", pure=True).load(ROOT / ".github/workflows/review.yml")
+    (step,) = (step for step in workflow["jobs"]["review"]["steps"] if step.get("name") == "Review")
+    settings = {"BASE": "origin/main", "MAX_DROP": "interval", "RESTORE": "evaluate report"}
+    assert set(step["env"]) == set(settings)
+    reviewer.run("env", *(f"{name}={value}" for name, value in settings.items()), "bash", "-euc", step["run"])
+    comment = (reviewer.folder / "review.md").read_text(encoding="utf-8")
+    assert "All outputs are in the cache." in comment
+    assert (reviewer.folder / "data/models/cnn1.keras").exists()
+    assert reviewer.run("dvc", "status").strip() == "Data and pipelines are up to date."
+
+
+def test_the_commands_of_the_page(clone: Clone) -> None:
+    printed = "".join(run_page(clone, "docs/pull-requests.md"))
+    assert "candidate: `dense128` to `cnn1`" in printed
+    assert "usage: python -m pipeline review" in printed
+
+
+def test_without_the_remote_the_cache_serves_and_what_it_lacks_is_made(author: Clone, tmp_path: Path) -> None:
+    author.run("dvc", "remote", "add", "--default", "storage", str(tmp_path / "nowhere"))
+    author.commit("A remote that a fork cannot read")
+    reviewer = pull(author, tmp_path, "change")
+    shutil.copytree(author.folder / ".dvc/cache", reviewer.folder / ".dvc/cache")
+    shutil.rmtree(reviewer.folder / ".dvc/cache/runs")
+    lost = r"path: (?:reports/results.md|data/onnx/mlp.onnx)\n.*\n +md5: (..)(\w+)"
+    for start, rest in set(re.findall(lost, (reviewer.folder / "dvc.lock").read_text())):
+        (reviewer.folder / ".dvc/cache/files/md5" / start / rest).unlink()
+    status, comment, lines = review(reviewer, "--base", "origin/main", "--restore", "report")
+    assert status == 0, lines
+    assert "Run here, with the committed results: `report`." in comment
+    assert "No cache has 1 of the outputs, such as `data/onnx/mlp.onnx`." in comment
+    assert (reviewer.folder / "reports/index.html").exists()
