@@ -22,7 +22,7 @@ from pipeline.params.schema import HeldOut, ImageFolders, SeparateFolder, Size
 Arrays = dict[str, npt.NDArray[np.uint8]]
 
 TRAIN, TEST = Path("data/local/train"), Path("data/local/test")
-FOLDERS = ImageFolders(train=str(TRAIN), test=SeparateFolder(folder=str(TEST)), size=None, color="grey")
+FOLDERS = ImageFolders(train=str(TRAIN), test=SeparateFolder(folder=str(TEST)), resize=None, color="grey")
 
 
 def changed(**fields: Any) -> ImageFolders:
@@ -99,7 +99,7 @@ def test_names_are_text_whatever_is_in_them() -> None:
 
 def test_images_are_brought_to_one_size_and_to_colours() -> None:
     write_image(TRAIN / "dog/3.png", 80, height=20, width=10)
-    arrays, _ = read(changed(size=Size(height=6, width=8), color="rgb"))
+    arrays, _ = read(changed(resize=Size(height=6, width=8), color="rgb"))
     assert arrays["train_images"].shape == (6, 6, 8, 3)
     assert arrays["test_images"].shape == (2, 6, 8, 3)
     np.testing.assert_array_equal(arrays["train_images"][5], np.full((6, 8, 3), 80))
@@ -186,7 +186,7 @@ def test_images_of_several_sizes_are_refused_unless_they_are_brought_to_one() ->
     message = "data/local/test/dog/2.png: found 4 × 5 pixels, expected 4 × 4 pixels as in data/local/train/cat/10.png"
     with pytest.raises(InputError, match=message):
         read(FOLDERS)
-    assert read(changed(size=Size(height=4, width=4)))[0]["test_images"].shape == (3, 4, 4, 1)
+    assert read(changed(resize=Size(height=4, width=4)))[0]["test_images"].shape == (3, 4, 4, 1)
 
 
 @pytest.mark.parametrize(("folder", "part"), [(TRAIN, "train"), (TEST, "test")])
@@ -211,7 +211,7 @@ def test_one_class_and_more_than_256_are_refused() -> None:
 
 def test_more_pixels_than_memory_should_hold_are_refused_before_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.dataset.image_list.LARGEST", 100)
-    message = "data.images.size: found 7 images of 4 × 4 pixels, which are 112 bytes, expected at most 100"
+    message = "data.images.resize: found 7 images of 4 × 4 pixels, which are 112 bytes, expected at most 100"
     with pytest.raises(InputError, match=message):
         read(FOLDERS)
 

@@ -12,6 +12,7 @@ from dvc.utils.serialize import loads_yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
 from pipeline.errors import InputError
@@ -88,14 +89,19 @@ MISTAKES = [
     ),
     ("    test: {folder: data/local/test}", "    test: 0.2", r"data\.images\.test: found 0\.2, expected: .*dictionary"),
     (
-        "    size: {height: 28, width: 28} ",
-        "    size: {height: 0, width: 28} ",
-        r"data\.images\.size\.height: found 0, expected: .*greater than or equal to 1",
+        "    resize: {height: 28, width: 28} ",
+        "    resize: {height: 0, width: 28} ",
+        r"data\.images\.resize\.height: found 0, expected: .*greater than or equal to 1",
     ),
-    ("    size: {height: 28, width: 28} ", "    size: 28 ", r"data\.images\.size: found 28, expected: .*dictionary"),
+    (
+        "    resize: {height: 28, width: 28} ",
+        "    resize: 28 ",
+        r"data\.images\.resize: found 28, expected: .*dictionary",
+    ),
     ("    color: grey ", "    color: colour ", r"data\.images\.color: found 'colour', expected: .*'grey' or 'rgb'"),
     ("    dense128: {article: A,", "    dense: {article: A,", r"report\.claims\.dense: found .*the name of a model"),
     ("  dense128:", "  candidate:", r"models\.candidate: found .*another name"),
+    ("  dense128:", "  size:", r"models\.size: found .*another name"),
     ("  dense128:", "  Dense-128:", r"models\.Dense-128: found .*expected: .*pattern"),
 ]
 
@@ -110,14 +116,21 @@ def test_the_schema_changes_no_value() -> None:
     assert read_params(PARAMS).model_dump() == YAML(typ="safe", pure=True).load(PARAMS)
 
 
-def test_the_schema_has_no_defaults() -> None:
+def fields() -> list[tuple[str, FieldInfo]]:
+    """Every parameter there can be, by its name in its section."""
     sections = [
         section for section in vars(schema).values() if isinstance(section, type) and issubclass(section, BaseModel)
     ]
     sections += [member for member in get_args(get_args(schema.AnyModel)[0]) if issubclass(member, BaseModel)]
-    assert [
-        name for section in sections for name, field in section.model_fields.items() if not field.is_required()
-    ] == []
+    return [field for section in sections for field in section.model_fields.items()]
+
+
+def test_the_schema_has_no_defaults() -> None:
+    assert [name for name, field in fields() if not field.is_required()] == []
+
+
+def test_no_parameter_has_a_name_that_dvc_overlooks() -> None:
+    assert {name for name, _ in fields()} & {"size", "nfiles"} == set()
 
 
 @pytest.mark.parametrize(("line", "mistake", "said"), MISTAKES, ids=[mistake.strip() for _, mistake, _ in MISTAKES])

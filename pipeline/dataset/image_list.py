@@ -46,12 +46,12 @@ def read_listed(
 def _read(files: Sequence[str], folders: ImageFolders) -> npt.NDArray[np.uint8]:
     """Read images of one size, uint8 (n, height, width, channels)."""
     channels = 1 if folders.color == "grey" else 3
-    size = (folders.size.height, folders.size.width) if folders.size else None
+    size = (folders.resize.height, folders.resize.width) if folders.resize else None
     first = read_image(Path(files[0]), channels, size)
     needed = len(files) * prod(first.shape)
     if needed > LARGEST:
         raise InputError(
-            f"data.images.size: found {len(files):,} images of {_pixels(first)}, which are {needed:,} bytes, "
+            f"data.images.resize: found {len(files):,} images of {_pixels(first)}, which are {needed:,} bytes, "
             f"expected at most {LARGEST:,}"
         )
     images = np.empty((len(files), *first.shape), np.uint8)
@@ -60,7 +60,7 @@ def _read(files: Sequence[str], folders: ImageFolders) -> npt.NDArray[np.uint8]:
         if image.shape != first.shape:
             raise InputError(
                 f"{file}: found {_pixels(image)}, expected {_pixels(first)} as in {files[0]}; "
-                "data.images.size brings images to one size"
+                "data.images.resize brings images to one size"
             )
         images[number] = image
     return images

@@ -38,6 +38,14 @@ ClassName = Annotated[str, StringConstraints(pattern=r"^\P{Cc}+$")]  # without c
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
+# Names that no model may have; nor may a parameter have the last two.
+TAKEN = {
+    "candidate": "metrics/candidate.json is the candidate's",
+    "size": "DVC's run cache overlooks parameters called so",  # github.com/treeverse/dvc/issues/10296
+    "nfiles": "DVC's run cache overlooks parameters called so",
+}
+
+
 class Section(BaseModel):
     """A mapping of ``params.yaml``: its keys are exactly the fields."""
 
@@ -141,7 +149,7 @@ class ImageFolders(Section):
     test: Annotated[
         Annotated[SeparateFolder, Tag("separate")] | Annotated[HeldOut, Tag("held out")], Discriminator(_separation)
     ]
-    size: Size | None
+    resize: Size | None
     color: Literal["grey", "rgb"]
 
     @model_validator(mode="after")
@@ -263,9 +271,10 @@ class Params(Section):
     def refuse_unknown_models(self) -> Self:
         """`model` and the claims speak of models that exist, and none takes the candidate's file."""
         known = ", ".join(self.models)
-        if "candidate" in self.models:
-            context = {"key": "models.candidate"}
-            raise PydanticCustomError("name", "another name: metrics/candidate.json is the candidate's", context)
+        for name, reason in TAKEN.items():
+            if name in self.models:
+                context = {"key": f"models.{name}", "reason": reason}
+                raise PydanticCustomError("name", "another name: {reason}", context)
         if self.model not in self.models:
             raise PydanticCustomError("name", "the name of a model; allowed: {known}", {"key": "model", "known": known})
         for name in self.report.claims:
