@@ -12,7 +12,16 @@ MISSING := $(foreach pair,$(PROGRAMS),$(if $(shell PATH=$$PATH:/usr/sbin command
 
 .PHONY: repro test audit readme setup merge-driver clean
 
+# How many models to train at a time. The models do not depend on each other; each stage is run by itself, so that no two
+# processes write one output, and the last `dvc repro` runs what is left.
+JOBS := 1
+
 repro: setup
+ifneq ($(JOBS),1)
+	dvc repro split duplicates
+	dvc stage list --name-only | sed -n 's/^train@//p' | xargs -P $(JOBS) -I NAME \
+		dvc --wait-for-lock repro --single-item train@NAME evaluate@NAME export@NAME
+endif
 	dvc repro
 
 test: setup
