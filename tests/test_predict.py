@@ -66,7 +66,12 @@ def trained(raw_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Train
     (folder / "params.yaml").write_text(params.replace(f"model: {PARAMS.model}\n", f"model: {CANDIDATE}\n", 1))
     images = read_images(raw_folder / "t10k-images-idx3-ubyte")[..., np.newaxis]
     labels = read_labels(raw_folder / "t10k-labels-idx1-ubyte")
-    write_npz(folder / "data/prepared.npz", {"test_images": images, "test_labels": labels})
+    parts = {
+        f"{part}_{kind}": array
+        for part in ("train", "test")
+        for kind, array in (("images", images), ("labels", labels))
+    }
+    write_npz(folder / "data/prepared.npz", parts | {"offset": np.float32(0), "scale": np.float32(255)})
     write_json(folder / "data/dataset.json", {"classes": CLASSES, "background": "dark"})
     (folder / "data/models").mkdir()
     probabilities = {}
