@@ -1,7 +1,5 @@
 """What the measured trainings say: ratios within a round, a table and a figure."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -77,10 +75,3 @@ def comparison_figure(trainings: pd.DataFrame) -> Figure:
     plain(axes)
     figure.legend(loc="outside upper center", ncols=len(others), frameon=False)
     return figure
-
-
-def rows_of_round(
-    rows: Sequence[dict[str, object]],
-) -> pd.DataFrame:
-    """A table of the trainings."""
-    return pd.DataFrame(rows)

@@ -13,7 +13,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.memory import peak_memory
 from pipeline.artifacts import read_npz
@@ -66,7 +65,7 @@ class TrainingTimes(Checkpoint):
 def plain_keras(params: ModelParams, part: Part, classes: int) -> tuple[list[float], float]:
     """Train as a tutorial does; gives the seconds of each epoch and the loss of the last."""
     keras.utils.set_random_seed(params.seed)
-    images: npt.NDArray[np.float32] = part.images.astype("float32") / 255
+    images = part.images.astype(np.float32) / np.float32(255)
     model = build(params.architecture, images.shape[1:], classes, params.options)
     settings = params.optimizer.model_dump(exclude={"name"})
     model.compile(

@@ -20,10 +20,11 @@ def forward_operations(layer: Mapping[str, Any]) -> int:
     """
     if not layer["weights"]:
         return 0
-    weights = prod(layer["weights"][0])
+    weights: int = prod(layer["weights"][0])
     match layer["class"]:
         case "Conv2D":
-            return 2 * weights * prod(layer["output_shape"][1:3])
+            _, height, width, _ = layer["output_shape"]
+            return 2 * weights * int(height * width)
         case "Dense":
             return 2 * weights
         case "RBF":

@@ -6,6 +6,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,12 +26,13 @@ from pipeline.errors import InputError, run
 from pipeline.params.reading import model_named, read_params
 from pipeline.params.schema import ModelParams, Params
 from pipeline.report.figures.png import write_png
+from pipeline.training.batches import batch_size_of
 
 LEAST_BATCHES = 20  # counted; of an epoch with fewer batches, several are
 PAUSE = 1.0  # seconds before a training, in which the process before it is gone
 INSTALL_PYTORCH = "python -m venv .torch && .torch/bin/pip install torch==2.13.0 numpy"
 # On the processor alone, where PyTorch's plain build is.
-ENVIRONMENT = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.getcwd()}
+ENVIRONMENT = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(Path.cwd())}
 
 
 def arguments(params: Params) -> argparse.Namespace:
@@ -79,9 +83,52 @@ def pytorch_version(python: str) -> str:
         ) from error
 
 
-def used_images(params: ModelParams, images: int, part: Part) -> int:
-    """Images of an epoch: all of the part where they are one batch, which is what is measured."""
-    return len(part.labels) if params.batch_size == "full" else min(images, len(part.labels))
+@dataclass(frozen=True)
+class Work:
+    """What is trained on in each way: `counted` epochs after one that is not, of the images in the file `data`."""
+
+    name: str
+    params: ModelParams
+    images: int
+    batch_size: int
+    counted: int
+    data: str
+
+
+def work_on(name: str, params: ModelParams, images: int, part: Part, folder: Path) -> Work:
+    """Write the images for one model: the first `images`, or all where they are one batch, whose size is measured."""
+    images = len(part.labels) if params.batch_size == "full" else min(images, len(part.labels))
+    path = folder / f"{name}.npz"
+    write_npz(path, {"images": part.images[:images], "labels": part.labels[:images]}, compressed=False)
+    batch_size = batch_size_of(params, images)
+    counted = ceil(LEAST_BATCHES / ceil(images / batch_size))
+    return Work(name, params, images, batch_size, counted, str(path))
+
+
+def timed(way: str, work: Work, network: Mapping[str, Any], classes: int, torch_python: str) -> dict[str, Any]:
+    """Train once; gives the figures of a row of ``training.csv``."""
+    task: dict[str, Any] = {"data": work.data, "epochs": 1 + work.counted}
+    if way == "pytorch":
+        settings = {
+            "optimizer": work.params.optimizer.model_dump(),
+            "batch_size": work.batch_size,
+            "seed": work.params.seed,
+        }
+        found = in_a_process(torch_python, "benchmarks.pytorch_training", task | settings | dict(network))
+    else:
+        settings = {"way": way, "model": work.name, "classes": classes}
+        found = in_a_process(sys.executable, "benchmarks.keras_training", task | settings)
+    return {
+        "model": work.name,
+        "way": way,
+        "images": work.images,
+        "batch_size": work.batch_size,
+        "epochs": work.counted,
+        "seconds_per_epoch": sum(found["seconds"][1:]) / work.counted,
+        "operations_per_epoch": work.images * training_operations(network["layers"]),
+        "peak_memory": found["peak_memory"],
+        "loss": found["loss"],
+    }
 
 
 def main() -> None:
@@ -89,79 +136,42 @@ def main() -> None:
     params = read_params()
     options = arguments(params)
     models = {name: model_named(params, name) for name in options.models}
-    versions = "" if options.without_torch else f", PyTorch {pytorch_version(options.torch_python)}"
+    pytorch = [] if options.without_torch else [f"PyTorch {pytorch_version(options.torch_python)}"]
+    ways = ["keras", *(["pytorch"] if pytorch else []), "pipeline"]
     prepared, split = (existing(Path(f"data/{name}.npz"), "split") for name in ("prepared", "split"))
     part = read_parts(prepared, split)[0]["train"]
-    ways = [way for way in ("keras", "pytorch", "pipeline") if way != "pytorch" or not options.without_torch]
+    classes = len(params.data.classes)
 
     rows: list[dict[str, Any]] = []
     with TemporaryDirectory() as folder:
-        task: dict[str, Any] = {"classes": len(params.data.classes)}
-        for name, model in models.items():
-            images = used_images(model, options.images, part)
-            write_npz(
-                Path(folder, f"{name}.npz"),
-                {"images": part.images[:images], "labels": part.labels[:images]},
-                compressed=False,
-            )
-        any_data = str(Path(folder, f"{options.models[0]}.npz"))
-        about = in_a_process(
-            sys.executable,
-            "benchmarks.keras_training",
-            task | {"way": "describe", "models": options.models, "data": any_data},
-        )
-        progress = tqdm(total=options.rounds * len(models) * len(ways), unit="training")
-        for number in range(1, options.rounds + 1):
-            peak = measured_peak()
-            for name, model in models.items():
-                images = used_images(model, options.images, part)
-                batch_size = images if model.batch_size == "full" else min(model.batch_size, images)
-                counted = ceil(LEAST_BATCHES / ceil(images / batch_size))
-                network = about["networks"][name]
-                of_model = task | {"model": name, "epochs": 1 + counted, "data": str(Path(folder, f"{name}.npz"))}
-                for way in ways:
-                    progress.set_description(f"round {number}, {name}, {way}")
-                    if way == "pytorch":
-                        settings = {
-                            "optimizer": model.optimizer.model_dump(),
-                            "batch_size": batch_size,
-                            "seed": model.seed,
-                        }
-                        found = in_a_process(
-                            options.torch_python, "benchmarks.pytorch_training", of_model | settings | network
-                        )
-                    else:
-                        found = in_a_process(sys.executable, "benchmarks.keras_training", of_model | {"way": way})
-                    rows.append(
-                        {
-                            "round": number,
-                            "model": name,
-                            "way": way,
-                            "images": images,
-                            "batch_size": batch_size,
-                            "epochs": counted,
-                            "seconds_per_epoch": sum(found["seconds"][1:]) / counted,
-                            "operations_per_epoch": images * training_operations(network["layers"]),
-                            "measured_peak": peak,
-                            "peak_memory": found["peak_memory"],
-                            "loss": found["loss"],
-                        }
-                    )
+        works = [work_on(name, model, options.images, part, Path(folder)) for name, model in models.items()]
+        task = {"way": "describe", "models": list(models), "classes": classes, "data": works[0].data}
+        about = in_a_process(sys.executable, "benchmarks.keras_training", task)
+        with tqdm(total=options.rounds * len(works) * len(ways), unit="training") as progress:
+            for number in range(1, options.rounds + 1):
+                of_round = {"round": number, "measured_peak": measured_peak()}
+                for work, way in product(works, ways):
+                    progress.set_description(f"round {number}, {work.name}, {way}")
+                    network = about["networks"][work.name]
+                    rows.append(of_round | timed(way, work, network, classes, options.torch_python))
                     progress.update()
-        progress.close()
     trainings = pd.DataFrame(rows)
-    machine = about["machine"]
-    note = (
-        f"Measured on {machine['processor']}, {machine['cores']} cores, a large matrix product reaching "
-        f"{trainings['measured_peak'].median() / 1e9:.0f} GFLOP/s; Python {machine['python']}, Keras "
-        f"{machine['keras']} on {machine['backend']}{versions}; {options.rounds} rounds, "
-        f"{options.images:,} images an epoch.\n"
-    )
-    text = f"{comparison_markdown(trainings)}\n{note}"
-    print(text)
     write_csv(Path("benchmarks/training.csv"), trainings)
     write_png(Path("benchmarks/training.png"), comparison_figure(trainings))
+    text = f"{comparison_markdown(trainings)}\n{conditions(trainings, about['machine'], pytorch)}"
     put_into_page("training", text)
+    print(text)
+
+
+def conditions(trainings: pd.DataFrame, machine: Mapping[str, Any], pytorch: Sequence[str]) -> str:
+    """A line on the machine, the versions and the length of the run."""
+    peak = trainings["measured_peak"].median() / 1e9
+    versions = [f"Python {machine['python']}", f"Keras {machine['keras']} on {machine['backend']}", *pytorch]
+    return (
+        f"Measured on {machine['cores']} cores of {machine['processor']}, on which a large matrix product reaches "
+        f"{peak:.0f} GFLOP/s; {', '.join(versions)}; rounds: {trainings['round'].max()}, images an epoch: "
+        f"{trainings['images'].min():,}.\n"
+    )
 
 
 if __name__ == "__main__":
