@@ -9,9 +9,9 @@ from typing import Any
 
 import keras
 import pandas as pd
+from dvclive import Live
 from tqdm.keras import TqdmCallback
 
-from dvclive import Live
 from pipeline.dataset.parts import Normalization, Part
 from pipeline.errors import InputError
 from pipeline.params.schema import ModelParams

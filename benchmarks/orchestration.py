@@ -1,0 +1,170 @@
+"""Time what `dvc repro` costs beside the fits: with nothing to do, after a change of one parameter, and in full."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+from ruamel.yaml import YAML
+
+from benchmarks.page import markdown, put_into_page, spread
+from pipeline.artifacts import read_json, write_csv
+from pipeline.errors import InputError, run
+from pipeline.params.reading import model_named, read_params
+
+MODEL = "dense128_short"  # the quickest to train, so that the rest stands out
+NOTHING, CHANGE, FULL, ONE_STAGE = "nothing to do", "one parameter changed", "all, nothing cached", "one stage"
+ONE_STAGE_PIPELINE = """\
+stages:
+  copy:
+    cmd: cp source copy
+    deps: [source]
+    outs: [copy]
+"""
+
+
+def command(folder: Path, *arguments: str) -> str:
+    """Run a program of this environment in `folder`; gives what it printed.
+
+    Raises RuntimeError with that when it fails.
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(  # noqa: S603  # DVC and git with arguments of our own
+        arguments, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} failed\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+def timed_repro(folder: Path, *arguments: str) -> float:
+    """Seconds of `dvc repro` in `folder`."""
+    start = time.perf_counter()
+    command(folder, "dvc", "repro", *arguments)
+    return time.perf_counter() - start
+
+
+def clone_working_tree(folder: Path) -> None:
+    """Clone this repository as it lies here, uncommitted changes too, with its cache and its outputs.
+
+    Raises InputError when results are not in the cache.
+    """
+    here = Path()
+    command(here, "git", "clone", "--quiet", ".", str(folder))
+    listed = command(here, "git", "ls-files", "-z", "--modified", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
+        (folder / name).unlink(missing_ok=True)
+        if Path(name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(name, folder / name)
+    command(folder, "dvc", "cache", "dir", "--local", command(here, "dvc", "cache", "dir").strip())
+    status = command(here, "dvc", "status")
+    if "up to date" not in status:
+        raise InputError(f"dvc status: found changes, expected results that `dvc repro` brought up to date\n{status}")
+    command(folder, "dvc", "checkout")
+    command(folder, "dvc", "repro")
+
+
+def one_stage_repository(folder: Path) -> None:
+    """A repository of DVC whose one stage copies a file, up to date."""
+    command(folder, "git", "init", "--quiet")
+    command(folder, "dvc", "init", "--quiet")
+    (folder / "dvc.yaml").write_text(ONE_STAGE_PIPELINE)
+    (folder / "source").write_text("content")
+    command(folder, "dvc", "repro")
+
+
+def seconds_of_fits(folder: Path, models: Sequence[str]) -> float:
+    """Epochs times the median seconds of an epoch, over `models`, as their runs say."""
+    runs = [read_json(folder / f"data/runs/{name}.json") for name in models]
+    return float(sum(record["epochs"] * record["seconds_per_epoch"] for record in runs))
+
+
+def time_change(folder: Path) -> dict[str, str | float]:
+    """Train `MODEL` for one epoch more than it has."""
+    yaml, path = YAML(), folder / "params.yaml"
+    before = path.read_bytes()
+    params = yaml.load(before)
+    params["models"][MODEL]["epochs"] += 1
+    yaml.dump(params, path)
+    seconds = timed_repro(folder, "--no-run-cache")
+    path.write_bytes(before)
+    return {"run": CHANGE, "seconds": seconds, "seconds_of_fits": seconds_of_fits(folder, [MODEL])}
+
+
+def time_full(folder: Path) -> dict[str, str | float]:
+    """Run every stage but the download, which is the network's time, into an empty cache."""
+    command(folder, "dvc", "cache", "dir", "--local", str(folder / "empty"))
+    seconds = timed_repro(folder, "--force", "--downstream", "preprocess")
+    return {"run": FULL, "seconds": seconds, "seconds_of_fits": seconds_of_fits(folder, list(read_params().models))}
+
+
+def orchestration_markdown(runs: pd.DataFrame) -> str:
+    """The table: a row a kind of run, medians; and what a run with nothing to do costs beside that of one stage.
+
+    `runs` has a row a run: run, seconds (wall), seconds_of_fits.
+    """
+    rows = []
+    for kind in (NOTHING, CHANGE, FULL):
+        found = runs[runs["run"] == kind]
+        if len(found):
+            whole, fits = found["seconds"].median(), found["seconds_of_fits"].median()
+            rows.append(
+                {
+                    "`dvc repro`": kind,
+                    "Wall time, s": f"{whole:.1f}",
+                    "Fits, s": f"{fits:.1f}",
+                    "Beside the fits, s": f"{whole - fits:.1f}",
+                    "Share": f"{100 * (1 - fits / whole):.0f} %",
+                }
+            )
+    ours, theirs = (runs.loc[runs["run"] == kind, "seconds"].tolist() for kind in (NOTHING, ONE_STAGE))
+    each = [one / other for one, other in zip(ours, theirs, strict=True)]
+    return (
+        f"{markdown(rows)}\nWith nothing to do it takes {median(ours) / median(theirs):.2f} times as long as in a "
+        f"repository of one stage ({median(theirs):.1f} s; ratios of {len(each)} rounds: {spread(each)}).\n"
+    )
+
+
+def main() -> None:
+    """Time the runs and write ``orchestration.csv`` and the table of the page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.orchestration", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="runs with nothing to do (default: 5)")
+    parser.add_argument("--full", action="store_true", help="the full run too, which trains every model")
+    options = parser.parse_args()
+    if options.rounds < 1:
+        parser.error("--rounds is at least 1")
+    model_named(read_params(), MODEL)
+
+    runs: list[dict[str, str | float]] = []
+
+    def note(found: dict[str, str | float]) -> None:
+        print(f"{found['run']}: {found['seconds']:.1f} s", flush=True)
+        runs.append(found)
+
+    with TemporaryDirectory() as ours, TemporaryDirectory() as theirs:
+        print("cloning the repository and bringing it up to date", flush=True)
+        clone_working_tree(Path(ours))
+        one_stage_repository(Path(theirs))
+        for _ in range(options.rounds):
+            for kind, folder in ((NOTHING, ours), (ONE_STAGE, theirs)):
+                note({"run": kind, "seconds": timed_repro(Path(folder)), "seconds_of_fits": 0.0})
+        note(time_change(Path(ours)))
+        if options.full:
+            note(time_full(Path(ours)))
+    table = pd.DataFrame(runs)
+    text = orchestration_markdown(table)
+    print(text)
+    write_csv(Path("benchmarks/orchestration.csv"), table)
+    put_into_page("orchestration", text)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,108 @@
+"""The benchmarks' arithmetic on known numbers, and one small run of them."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from benchmarks.comparison import comparison_figure, comparison_markdown, ratios, with_sums
+from benchmarks.keras_training import described
+from benchmarks.operations import forward_operations, training_operations
+from benchmarks.orchestration import CHANGE, NOTHING, ONE_STAGE, orchestration_markdown
+from benchmarks.page import put_into_page
+from pipeline.params.reading import read_params
+from tests.clone import Clone
+
+MODELS = read_params().models
+SECONDS = {  # of a, then of b
+    "keras": [(10.0, 2.0), (8.0, 2.0), (12.0, 2.0)],
+    "pytorch": [(4.0, 1.0), (4.0, 1.0), (4.0, 1.0)],
+    "pipeline": [(5.0, 0.5), (2.0, 0.5), (9.0, 0.5)],
+}
+
+
+@pytest.fixture
+def trainings() -> pd.DataFrame:
+    def rows() -> Iterator[dict[str, Any]]:
+        for way, rounds in SECONDS.items():
+            for number, of_round in enumerate(rounds, start=1):
+                for model, seconds in zip("ab", of_round, strict=True):
+                    yield {"round": number, "model": model, "way": way, "seconds_per_epoch": seconds}
+
+    memory = {"keras": 700.4, "pytorch": 300.0, "pipeline": 800.0}
+    table = pd.DataFrame(rows()).assign(operations_per_epoch=1e9, measured_peak=1e9)
+    return table.assign(peak_memory=table["way"].map(memory))
+
+
+def cells(table: str, start: str) -> list[str]:
+    (row,) = (line for line in table.splitlines() if line.startswith(start))
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
+def test_a_ratio_is_of_two_trainings_of_one_round(trainings: pd.DataFrame) -> None:
+    assert ratios(trainings, "a", "keras") == [0.5, 0.25, 0.75]
+    assert ratios(with_sums(trainings), "all", "keras") == pytest.approx([5.5 / 12, 2.5 / 10, 9.5 / 14])
+
+
+def test_the_table_has_medians_spreads_and_shares_of_the_peak(trainings: pd.DataFrame) -> None:
+    table = comparison_markdown(trainings)
+    ratio_of_a = ["0.50 (0.25–0.75)", "1.25 (0.50–2.25)"]
+    assert cells(table, "| `a`") == ["`a`", "10", "4", "5", *ratio_of_a, "10 / 25 / 20", "700 / 300 / 800"]
+    assert cells(table, "| `b`")[-2] == "50 / 100 / 200"
+    assert cells(table, "| all")[1:4] == ["12", "5", "5.5"]
+
+
+def test_without_pytorch_it_is_left_out(trainings: pd.DataFrame) -> None:
+    without = trainings[trainings["way"] != "pytorch"]
+    assert "PyTorch" not in comparison_markdown(without)
+    assert len(comparison_figure(without).axes[0].containers) == 2  # one row of bars, and its spreads
+
+
+def test_orchestration_is_the_time_beside_the_fits() -> None:
+    rows = [(NOTHING, 3.0, 0.0), (ONE_STAGE, 2.0, 0.0), (CHANGE, 10.0, 4.0)]
+    text = orchestration_markdown(pd.DataFrame(rows, columns=["run", "seconds", "seconds_of_fits"]))
+    assert cells(text, f"| {CHANGE}") == [CHANGE, "10.0", "4.0", "6.0", "60 %"]
+    assert "takes 1.50 times as long" in text
+
+
+def test_the_operations_of_cnn1_are_those_counted_by_hand() -> None:
+    layers = described(MODELS["cnn1"], (28, 28, 1), 10)["layers"]
+    first, *others = 9 * 32 * 26 * 26, 9 * 32 * 64 * 11 * 11, 9 * 64 * 64 * 9 * 9, 4 * 4 * 64 * 10
+    assert sum(map(forward_operations, layers)) == 2 * (first + sum(others))
+    assert training_operations(layers) == 2 * (2 * first + 3 * sum(others))
+
+
+def test_the_operations_of_every_layer_with_weights_are_known() -> None:
+    for params in MODELS.values():
+        assert training_operations(described(params, (28, 28, 1), 10)["layers"]) > 0
+
+
+def test_a_table_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("above\n<!-- it -->\nold\n<!-- end of it -->\nbelow\n")
+    put_into_page("it", "new", page)
+    assert page.read_text() == "above\n<!-- it -->\n\nnew\n<!-- end of it -->\nbelow\n"
+
+
+def test_the_training_benchmark_writes_page_figure_and_rows(clone: Clone) -> None:
+    clone.run(
+        *("python", "-m", "benchmarks.training"),
+        *("--images", "200", "--rounds", "1", "--models", "dense128", "--without-torch"),
+    )
+    rows = pd.read_csv(clone.folder / "benchmarks/training.csv")
+    assert rows["way"].tolist() == ["keras", "pipeline"]
+    assert (rows["images"] == 200).all()
+    assert (rows["epochs"] == 3).all()  # 7 batches each
+    assert rows["loss"].between(0, 2.5).all()
+    assert (clone.folder / "benchmarks/training.png").stat().st_size > 0
+    assert re.search(
+        r"<!-- training -->\n\n\| Model .*`dense128`", (clone.folder / "benchmarks/README.md").read_text(), re.S
+    )
+
+
+def test_without_pytorch_in_the_environment_the_message_says_how_to_install_it(clone: Clone) -> None:
+    with pytest.raises(AssertionError, match=r"found no PyTorch in \S+python.*pip install torch"):
+        clone.run("python", "-m", "benchmarks.training")
