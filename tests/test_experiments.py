@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.clone import Clone
+from tests.documentation import shell_blocks
 
 
 def metrics_diff(clone: Clone) -> Any:
@@ -56,14 +57,16 @@ def test_one_setting_of_one_model_and_its_plots_against_the_last_commit(clone: C
     assert len(confusion["content"]["data"]["values"]) == 2 * 200  # test images
 
 
-def test_a_queued_grid(clone: Clone) -> None:
-    clone.run("dvc", "exp", "run", "--queue", "-S", "models.mlp.layers=1,2", "-S", "models.mlp.nodes=32,64")
-    clone.run("dvc", "queue", "start", "-j", "2")
+def test_one_experiment_and_a_queued_grid_as_the_readme_shows_them(clone: Clone) -> None:
+    (block,) = (block for block in shell_blocks("README.md") if "dvc queue" in block)
+    clone.run("bash", "-euo", "pipefail", "-c", block)
     deadline = time.monotonic() + 300
     while {"Queued", "Running"} & set(clone.run("dvc", "queue", "status").split()) and time.monotonic() < deadline:
         time.sleep(1)
     status = clone.run("dvc", "queue", "status")
     assert status.split().count("Success") == 4, status
-    entries = [experiment["params"]["params.yaml"]["data"]["models"]["mlp"] for experiment in experiments(clone)]
-    grid = {(entry["layers"], entry["nodes"]) for entry in entries}
-    assert grid == {(1, 32), (1, 64), (2, 32), (2, 64)}
+    settings = [experiment["params"]["params.yaml"]["data"]["models"] for experiment in experiments(clone)]
+    rates = sorted(models["cnn1"]["optimizer"]["learning_rate"] for models in settings)
+    assert rates == [0.002] * 5  # the queue was filled from the workspace as the first experiment left it
+    grid = [(models["mlp"]["layers"], models["mlp"]["nodes"]) for models in settings]
+    assert sorted(grid) == [(1, 32), (1, 64), (2, 32), (2, 64), (2, 64)]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.clone import Clone
+from tests.clone import ROOT, Clone
+from tests.documentation import shell_blocks
 
 README = Path("README.md").read_text(encoding="utf-8")
 
@@ -32,6 +33,23 @@ def test_an_architecture_is_added_by_one_file_and_one_entry_and_trains_alone(clo
     clone.replace("params.yaml", "\nmodels:\n", f"\nmodels:\n{block('yaml', '  strided:')}")
     assert clone.dvc("repro").ran == {"train@strided", "export@strided", "evaluate@strided", "report"}
     assert "`strided`" in (clone.folder / "reports/results.md").read_text(encoding="utf-8")
+
+
+def test_its_commands_work_as_they_are_typed(clone: Clone) -> None:
+    make, work, experiments, predict, own_data = shell_blocks("README.md")  # a further block needs a test too
+    (clone.folder / ".venv").symlink_to(ROOT / ".venv")
+    worked = clone.run("bash", "-euo", "pipefail", "-c", work)
+    assert "Data and pipelines are up to date" in worked
+    assert re.search(r"metrics/candidate\.json .* test\.accuracy", worked)
+    assert "test image 23" in clone.run("bash", "-euo", "pipefail", "-c", predict)
+    assert (clone.folder / "predictions.png").exists()
+
+    assert [line.split()[:2] for line in make.splitlines()] == [
+        ["make", "repro"],
+        ["make", "test"],
+    ]  # the latter runs this
+    assert "dvc queue start" in experiments  # tests/test_experiments.py runs it
+    assert set(own_data.splitlines()) <= set("".join(shell_blocks("docs/own-data.md")).splitlines())
 
 
 def test_every_file_the_readme_names_is_there() -> None:
