@@ -9,9 +9,9 @@ from typing import Any
 
 import keras
 import pandas as pd
+from dvclive import Live
 from tqdm.keras import TqdmCallback
 
-from dvclive import Live
 from pipeline.dataset.parts import Normalization, Part
 from pipeline.errors import InputError
 from pipeline.params.schema import ModelParams
@@ -20,9 +20,9 @@ from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.execution import Execution
 from pipeline.training.live_curves import LiveCurves
 from pipeline.training.optimizers import make_optimizer
+from pipeline.training.predict import BATCH_SIZE
 
 BATCHES_PER_BLOCK = 50
-VALIDATION_BATCH_SIZE = 1000
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,9 @@ def with_normalization(network: keras.Model, normalization: Normalization) -> ke
     return keras.Sequential(
         [
             keras.Input(network.input_shape[1:]),
-            keras.layers.Rescaling(1 / normalization.scale, offset=-normalization.offset / normalization.scale),
+            keras.layers.Rescaling(
+                1 / normalization.scale, offset=-normalization.offset / normalization.scale, dtype="float32"
+            ),
             network,
         ]
     )
@@ -97,7 +99,7 @@ def fit(
     done = checkpoint.restore(trainer)
     if done:
         print(f"goes on after epoch {done}, from {checkpoint.path}")
-    batches, steps = _batches(trainer is not model, params, train, done)
+    batches, steps = _batches(params, train, done)
     with Live(f"dvclive/{name}", report="html", save_dvc_exp=False, dvcyaml=None, resume=done > 0) as live:
         trainer.fit(
             batches,
@@ -106,7 +108,7 @@ def fit(
             epochs=params.epochs,
             shuffle=False,
             validation_data=(validation.images, validation.labels),
-            validation_batch_size=VALIDATION_BATCH_SIZE,
+            validation_batch_size=BATCH_SIZE,
             callbacks=[
                 StopAtDivergence(name, params.optimizer.learning_rate),
                 checkpoint,
@@ -119,42 +121,52 @@ def fit(
 
 
 def _compiled(model: keras.Model, params: ModelParams, train: Part, execution: Execution) -> keras.Model:
-    """The model to fit: on TensorFlow one around `model` that loops over many batches at a time on the device."""
-    optimizer = make_optimizer(params.optimizer, fused=keras.backend.backend() == "tensorflow" and not execution.xla)
+    """The model to fit: one around `model` that loops over many batches on the device, where the backend can."""
+    backend = keras.backend.backend()
+    optimizer = make_optimizer(params.optimizer, fused=backend == "tensorflow" and not execution.xla)
     losses = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
-    if keras.backend.backend() != "tensorflow":
+    if backend == "tensorflow":
+        from pipeline.training import device_loop_tensorflow
+        from pipeline.training.shards import Sharded
+
+        whole = model if execution.shards == 1 else Sharded(model, execution.shards)
+        loop = device_loop_tensorflow.DeviceLoop(whole, train, execution.xla)
+    elif backend == "jax":
+        from pipeline.training import device_loop_jax
+
+        loop = device_loop_jax.DeviceLoop(model, train)
+    else:
         model.compile(optimizer, **losses)
         return model
-
-    from pipeline.training.device_loop import DeviceLoop
-    from pipeline.training.shards import Sharded
-
-    whole = model if execution.shards == 1 else Sharded(model, execution.shards)
-    loop = DeviceLoop(whole, train, execution.xla)
     loop.compile(optimizer, **losses)
     loop.create_variables()
     return loop
 
 
-def _batches(in_blocks: bool, params: ModelParams, train: Part, done: int) -> tuple[Any, int]:
+def _batches(params: ModelParams, train: Part, done: int) -> tuple[Any, int]:
     """The batches of all epochs after `done`, one epoch after another, and how many pieces make an epoch.
 
     Any backend meets the same images in the same order; a `DeviceLoop` takes indices, many batches at a time.
     """
+    backend = keras.backend.backend()
     images = len(train.labels)
     batch_size = batch_size_of(params, images)
-    batches_per_block = BATCHES_PER_BLOCK if in_blocks else 1
+    batches_per_block = BATCHES_PER_BLOCK if backend in ("tensorflow", "jax") else 1
 
     def epoch(number: int) -> Iterator[Indices]:
         return epoch_blocks(images, batch_size, params.seed, number, batches_per_block)
 
     def blocks() -> Iterator[Indices]:
-        return chain.from_iterable(map(epoch, range(done, params.epochs)))
+        first = min(done, params.epochs - 1)  # Keras looks at a batch even where no epoch is left
+        return chain.from_iterable(map(epoch, range(first, params.epochs)))
 
     steps = sum(1 for _ in epoch(0))
-    if not in_blocks:
-        return ((train.images[indices], train.labels[indices]) for (indices,) in blocks()), steps
+    if backend == "tensorflow":
+        from pipeline.training import device_loop_tensorflow
 
-    from pipeline.training.device_loop import index_blocks
+        return device_loop_tensorflow.index_blocks(blocks), steps
+    if backend == "jax":
+        from pipeline.training import device_loop_jax
 
-    return index_blocks(blocks), steps
+        return device_loop_jax.index_blocks(blocks()), steps
+    return ((train.images[indices], train.labels[indices]) for (indices,) in blocks()), steps

@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 import keras
-
 from dvclive import Live
 
 SECONDS_BETWEEN_REPORTS = 2.0  # the report is drawn anew from all epochs, which may be many and short
