@@ -19,6 +19,8 @@ class DeviceLoop(keras.Model):  # type: ignore[misc]  # Keras has no types
     Weights, loss, optimizer and metrics are used as `keras.Model` does; `evaluate` and `predict` take images.
     """
 
+    train_function: Any
+
     def __init__(self, model: keras.Model, train: Part) -> None:
         super().__init__()
         self.model = model
@@ -69,6 +71,9 @@ class DeviceLoop(keras.Model):  # type: ignore[misc]  # Keras has no types
             logs, state = super(DeviceLoop, self).train_step(state, (images[indices], labels[indices]))
             return state, logs
 
+        if block.shape[1] == 1:
+            state, logs = step(state, block[:, 0])
+            return logs, state
         state, logs = jax.lax.scan(step, state, block.T)
         return {name: figures[-1] for name, figures in logs.items()}, state
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import keras
 
+BATCHES_PER_CALL = 50
 SMALLEST_SHARD = 8  # images; with fewer, dividing a batch costs more than a second core gains
 
 
@@ -14,13 +15,15 @@ SMALLEST_SHARD = 8  # images; with fewer, dividing a batch costs more than a sec
 class Execution:
     """`shards` parts of each batch are computed side by side, a core each; `xla` compiles whole runs of steps.
 
-    `precision` is Keras' name for a dtype policy; `devices` divide each batch among them.
+    `precision` is Keras' name for a dtype policy; `devices` divide each batch among them; the loop on the device gets
+    `batches_per_call`.
     """
 
     shards: int
     xla: bool
     precision: str = "float32"
     devices: int = 1
+    batches_per_call: int = BATCHES_PER_CALL
 
 
 def execution_for(
@@ -33,17 +36,20 @@ def execution_for(
     part of the batch from the first layer to the last waits once. Only a network whose layers keep statistics of their
     batches, such as batch normalization, must see the whole batch. On other devices Keras' own choice stands.
 
+    On a CPU, what XLA compiles inside a loop runs on one core: JAX gets a batch a call there.
+
     JAX divides batches among devices only where that leaves no rest: in the training, and in what else is computed, of
     which `others` are the numbers of images, in a batch and in all.
 
     Call it before anything is computed: it is where TensorFlow's threads are still to be set.
     """
-    precision = precision_for(*_accelerator())
+    kind, capability = _accelerator()
+    precision = precision_for(kind, capability)
     if keras.backend.backend() == "jax":
-        available = len(keras.distribution.list_devices())
-        return Execution(1, xla=True, precision=precision, devices=devices_for(available, [batch_size, *others]))
+        devices = devices_for(len(keras.distribution.list_devices()), [batch_size, *others])
+        return Execution(1, True, precision, devices, batches_per_call=1 if kind == "cpu" else BATCHES_PER_CALL)
     if keras.backend.backend() == "torch":
-        return Execution(shards=1, xla=False, precision=precision)
+        return Execution(shards=1, xla=False, precision=precision, batches_per_call=1)
     import tensorflow as tf
 
     if tf.config.list_physical_devices("GPU"):

@@ -22,8 +22,6 @@ from pipeline.training.live_curves import LiveCurves
 from pipeline.training.optimizers import make_optimizer
 from pipeline.training.predict import BATCH_SIZE
 
-BATCHES_PER_BLOCK = 50
-
 
 @dataclass(frozen=True)
 class Fit:
@@ -99,7 +97,7 @@ def fit(
     done = checkpoint.restore(trainer)
     if done:
         print(f"goes on after epoch {done}, from {checkpoint.path}")
-    batches, steps = _batches(params, train, done)
+    batches, steps = _batches(params, train, execution.batches_per_call, done)
     with Live(f"dvclive/{name}", report="html", save_dvc_exp=False, dvcyaml=None, resume=done > 0) as live:
         trainer.fit(
             batches,
@@ -143,7 +141,7 @@ def _compiled(model: keras.Model, params: ModelParams, train: Part, execution: E
     return loop
 
 
-def _batches(params: ModelParams, train: Part, done: int) -> tuple[Any, int]:
+def _batches(params: ModelParams, train: Part, batches_per_call: int, done: int) -> tuple[Any, int]:
     """The batches of all epochs after `done`, one epoch after another, and how many pieces make an epoch.
 
     Any backend meets the same images in the same order; a `DeviceLoop` takes indices, many batches at a time.
@@ -151,10 +149,9 @@ def _batches(params: ModelParams, train: Part, done: int) -> tuple[Any, int]:
     backend = keras.backend.backend()
     images = len(train.labels)
     batch_size = batch_size_of(params, images)
-    batches_per_block = BATCHES_PER_BLOCK if backend in ("tensorflow", "jax") else 1
 
     def epoch(number: int) -> Iterator[Indices]:
-        return epoch_blocks(images, batch_size, params.seed, number, batches_per_block)
+        return epoch_blocks(images, batch_size, params.seed, number, batches_per_call)
 
     def blocks() -> Iterator[Indices]:
         first = min(done, params.epochs - 1)  # Keras looks at a batch even where no epoch is left
