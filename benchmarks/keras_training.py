@@ -23,7 +23,7 @@ from pipeline.params.schema import ModelParams
 from pipeline.training.batches import batch_size_of
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import describe, make_repeatable
-from pipeline.training.execution import execution_for, set_threads, usable_cores
+from pipeline.training.execution import execution_for, set_up, usable_cores
 from pipeline.training.fit import fit, with_normalization
 
 
@@ -90,7 +90,7 @@ def by_pipeline(name: str, params: ModelParams, part: Part, classes: int) -> tup
 
     cores = usable_cores()
     execution = execution_for(network, batch_size_of(params, len(part.labels)), cores)
-    set_threads(execution, cores)
+    set_up(execution, cores)
     make_repeatable(params.seed)
     model = with_normalization(network(), Normalization(offset=0, scale=255))
     one_image = Part(part.images[:1], part.labels[:1])

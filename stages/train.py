@@ -18,6 +18,8 @@ def main() -> None:
     params = model_named(read_params(), name)
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import, which takes seconds and follows the check
+    if os.environ.get("KERAS_BACKEND") == "jax":
+        os.environ["XLA_FLAGS"] = f"--xla_gpu_deterministic_ops=true {os.environ.get('XLA_FLAGS', '')}"
     from pipeline.training.train import forget, train
 
     files = Path("data/prepared.npz"), Path("data/split.npz")

@@ -22,6 +22,6 @@ def build(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
             layers.MaxPooling2D(2),
             layers.Flatten(),
             layers.Dropout(0.5),
-            layers.Dense(classes, activation="softmax"),
+            layers.Dense(classes, activation="softmax", dtype="float32"),
         ]
     )

@@ -25,6 +25,6 @@ def build(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
             layers.Dropout(0.5),
             layers.Flatten(),
             layers.Dense(128, activation="relu"),
-            layers.Dense(classes, activation="softmax"),
+            layers.Dense(classes, activation="softmax", dtype="float32"),
         ]
     )

@@ -34,5 +34,5 @@ def build(
     network.add(layers.Flatten())
     for _ in range(dense_layers):
         network.add(layers.Dense(nodes, activation="relu"))
-    network.add(layers.Dense(classes, activation="softmax"))
+    network.add(layers.Dense(classes, activation="softmax", dtype="float32"))
     return network

@@ -22,6 +22,6 @@ def build(
             keras.Input(input_shape),
             layers.Flatten(),
             *(layers.Dense(width, activation=activation) for width in hidden),
-            layers.Dense(classes, activation="softmax"),
+            layers.Dense(classes, activation="softmax", dtype="float32"),
         ]
     )

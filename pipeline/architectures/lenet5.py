@@ -68,6 +68,8 @@ def build(
             layers.Conv2D(120, 5, activation=activation),
             layers.Flatten(),
             layers.Dense(84, activation=activation),
-            layers.Dense(classes, activation="softmax") if rbf_gamma is None else RBF(classes, rbf_gamma),
+            layers.Dense(classes, activation="softmax", dtype="float32")
+            if rbf_gamma is None
+            else RBF(classes, rbf_gamma, dtype="float32"),
         ]
     )

@@ -16,6 +16,6 @@ def build(input_shape: tuple[int, int, int], classes: int, *, layers: PositiveIn
             keras.Input(input_shape),
             Flatten(),
             *(Dense(nodes, activation="relu") for _ in range(layers)),
-            Dense(classes, activation="softmax"),
+            Dense(classes, activation="softmax", dtype="float32"),
         ]
     )

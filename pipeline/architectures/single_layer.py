@@ -22,6 +22,6 @@ def build(
             keras.Input(input_shape),
             layers.Flatten(),
             layers.Dense(hidden, activation="tanh", kernel_initializer=normal()),
-            layers.Dense(classes, activation="softmax", kernel_initializer=normal()),
+            layers.Dense(classes, activation="softmax", dtype="float32", kernel_initializer=normal()),
         ]
     )

@@ -1,24 +1,35 @@
-"""How a network is trained on this machine: what is compiled, and what the cores do side by side."""
+"""How a network is trained on this machine: what is compiled, in which precision, and what is done side by side."""
 
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import keras
 
+BATCHES_PER_CALL = 50
 SMALLEST_SHARD = 8  # images; with fewer, dividing a batch costs more than a second core gains
 LARGEST_XLA_BATCH = 4096  # images; above, the matrix products take the time, and oneDNN's are faster than XLA's
 
 
 @dataclass(frozen=True)
 class Execution:
-    """`shards` parts of each batch are computed side by side, a core each; `xla` compiles whole runs of steps."""
+    """`shards` parts of each batch are computed side by side, a core each; `xla` compiles whole runs of steps.
+
+    `precision` is Keras' name for a dtype policy; `devices` divide each batch among them; the loop on the device gets
+    `batches_per_call`.
+    """
 
     shards: int
     xla: bool
+    precision: str = "float32"
+    devices: int = 1
+    batches_per_call: int = BATCHES_PER_CALL
 
 
-def execution_for(build: Callable[[], keras.Model], batch_size: int, cores: int) -> Execution:
+def execution_for(
+    build: Callable[[], keras.Model], batch_size: int, cores: int, others: Iterable[int] = ()
+) -> Execution:
     """What is fastest on `cores` cores for the network that `build` makes, which is only looked at.
 
     Measured on CPUs (``benchmarks``): XLA fuses the many small steps of dense networks, but its convolutions are many
@@ -27,14 +38,24 @@ def execution_for(build: Callable[[], keras.Model], batch_size: int, cores: int)
     statistics of their batches, such as batch normalization, must see the whole batch. On other devices Keras' own
     choice stands.
 
+    On a CPU, what XLA compiles inside a loop runs on one core: JAX gets a batch a call there.
+
+    JAX divides batches among devices only where that leaves no rest: in the training, and in what else is computed, of
+    which `others` are the numbers of images, in a batch and in all.
+
     Call it before anything is computed: it is where TensorFlow's threads are still to be set.
     """
-    if keras.backend.backend() != "tensorflow":
-        return Execution(shards=1, xla=False)
+    kind, capability = _accelerator()
+    precision = precision_for(kind, capability)
+    if keras.backend.backend() == "jax":
+        devices = devices_for(len(keras.distribution.list_devices()), [batch_size, *others])
+        return Execution(1, True, precision, devices, batches_per_call=1 if kind == "cpu" else BATCHES_PER_CALL)
+    if keras.backend.backend() == "torch":
+        return Execution(shards=1, xla=False, precision=precision, batches_per_call=1)
     import tensorflow as tf
 
     if tf.config.list_physical_devices("GPU"):
-        return Execution(shards=1, xla=False)
+        return Execution(shards=1, xla=False, precision=precision)
     with keras.StatelessScope(initialize_variables=False):
         network = build()
     if all(len(weight.shape) < 4 for weight in network.trainable_weights):
@@ -43,16 +64,59 @@ def execution_for(build: Callable[[], keras.Model], batch_size: int, cores: int)
     return Execution(1 if keeps_statistics else max(1, min(cores, batch_size // SMALLEST_SHARD)), xla=False)
 
 
-def set_threads(execution: Execution, cores: int) -> None:
-    """Give each shard a thread, and the operations inside it the cores that are left; without shards, change nothing.
+def precision_for(kind: str, capability: object) -> str:
+    """Keras' dtype policy for an accelerator: bfloat16 where its matrix units compute in it, else float32.
 
-    Raises RuntimeError when TensorFlow has computed something before.
+    `kind` is ``cpu``, ``gpu`` or ``tpu``; `capability` CUDA's compute capability as the backend gives it, such as
+    (8, 0) or ``"8.0"``, or anything else where there is none. NVIDIA has had bfloat16 since 8.0 (Ampere).
     """
+    major = str(capability).strip("()").replace(",", ".").partition(".")[0]
+    has_bfloat16 = kind == "tpu" or (kind == "gpu" and major.isdecimal() and int(major) >= 8)
+    return "mixed_bfloat16" if has_bfloat16 else "float32"
+
+
+def devices_for(available: int, numbers: Iterable[int]) -> int:
+    """The most of the `available` devices that divide each of `numbers` without a rest."""
+    common = math.gcd(*numbers)
+    return max(devices for devices in range(1, available + 1) if common % devices == 0)
+
+
+def set_up(execution: Execution, cores: int) -> None:
+    """Make `execution` hold for the networks that are built from now on.
+
+    Each shard gets a thread, and the operations inside it the cores that are left; without shards, threads stay.
+
+    Raises RuntimeError when there are shards and TensorFlow has computed something before.
+    """
+    keras.config.set_dtype_policy(execution.precision)
+    if execution.devices > 1:
+        devices = keras.distribution.list_devices()[: execution.devices]
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
     if execution.shards > 1:
         import tensorflow as tf
 
         tf.config.threading.set_inter_op_parallelism_threads(execution.shards)
         tf.config.threading.set_intra_op_parallelism_threads(max(1, cores // execution.shards))
+
+
+def _accelerator() -> tuple[str, object]:
+    """Kind and compute capability of the device that trains, the first of them where there are several."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        return device.platform, getattr(device, "compute_capability", None)
+    if backend == "torch":
+        import torch
+
+        return ("gpu", torch.cuda.get_device_capability()) if torch.cuda.is_available() else ("cpu", None)
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return "cpu", None
+    return "gpu", tf.config.experimental.get_device_details(gpus[0]).get("compute_capability")
 
 
 def usable_cores() -> int:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from statistics import median
 from typing import Any
 
 import keras
@@ -20,9 +19,7 @@ from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.execution import Execution
 from pipeline.training.live_curves import LiveCurves
 from pipeline.training.optimizers import make_optimizer
-
-BATCHES_PER_BLOCK = 50
-VALIDATION_BATCH_SIZE = 1000
+from pipeline.training.predict import BATCH_SIZE
 
 
 @dataclass(frozen=True)
@@ -30,12 +27,12 @@ class Fit:
     """What a fit leaves beside the weights.
 
     `curves` has one row an epoch: epoch (from 1), loss, accuracy, val_loss, val_accuracy. The training figures are
-    means over the epoch's batches, as they were met. `seconds_per_epoch` is the median, with the validation in it.
+    means over the epoch's batches, as they were met. `seconds` has one figure an epoch, with the validation in it.
     """
 
     curves: pd.DataFrame
     best_epoch: int
-    seconds_per_epoch: float
+    seconds: list[float]
 
 
 class StopAtDivergence(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
@@ -71,7 +68,9 @@ def with_normalization(network: keras.Model, normalization: Normalization) -> ke
     return keras.Sequential(
         [
             keras.Input(network.input_shape[1:]),
-            keras.layers.Rescaling(1 / normalization.scale, offset=-normalization.offset / normalization.scale),
+            keras.layers.Rescaling(
+                1 / normalization.scale, offset=-normalization.offset / normalization.scale, dtype="float32"
+            ),
             network,
         ]
     )
@@ -100,7 +99,7 @@ def fit(
     done = checkpoint.restore(trainer)
     if done:
         print(f"goes on after epoch {done}, from {checkpoint.path}")
-    batches, steps = _batches(trainer is not model, params, train, done)
+    batches, steps = _batches(params, train, execution.batches_per_call, done)
     with Live(f"dvclive/{name}", report="html", save_dvc_exp=False, dvcyaml=None, resume=done > 0) as live:
         trainer.fit(
             batches,
@@ -109,7 +108,7 @@ def fit(
             epochs=params.epochs,
             shuffle=False,
             validation_data=(validation.images, validation.labels),
-            validation_batch_size=VALIDATION_BATCH_SIZE,
+            validation_batch_size=BATCH_SIZE,
             callbacks=[
                 StopAtDivergence(name, params.optimizer.learning_rate),
                 checkpoint,
@@ -118,46 +117,55 @@ def fit(
             ],
             verbose=0,
         )
-    return Fit(checkpoint.curves, checkpoint.best_epoch, median(checkpoint.seconds))
+    return Fit(checkpoint.curves, checkpoint.best_epoch, checkpoint.seconds)
 
 
 def _compiled(model: keras.Model, params: ModelParams, train: Part, execution: Execution) -> keras.Model:
-    """The model to fit: on TensorFlow one around `model` that loops over many batches at a time on the device."""
-    optimizer = make_optimizer(params.optimizer, fused=keras.backend.backend() == "tensorflow" and not execution.xla)
+    """The model to fit: one around `model` that loops over many batches on the device, where the backend can."""
+    backend = keras.backend.backend()
+    optimizer = make_optimizer(params.optimizer, fused=backend == "tensorflow" and not execution.xla)
     losses = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
-    if keras.backend.backend() != "tensorflow":
+    if backend == "tensorflow":
+        from pipeline.training import device_loop_tensorflow
+        from pipeline.training.shards import Sharded
+
+        whole = model if execution.shards == 1 else Sharded(model, execution.shards)
+        loop = device_loop_tensorflow.DeviceLoop(whole, train.images, train.labels, execution.xla)
+    elif backend == "jax":
+        from pipeline.training import device_loop_jax
+
+        loop = device_loop_jax.DeviceLoop(model, train)
+    else:
         model.compile(optimizer, **losses)
         return model
-
-    from pipeline.training.device_loop import DeviceLoop
-    from pipeline.training.shards import Sharded
-
-    whole = model if execution.shards == 1 else Sharded(model, execution.shards)
-    loop = DeviceLoop(whole, train.images, train.labels, execution.xla)
     loop.compile(optimizer, **losses)
     loop.create_variables()
     return loop
 
 
-def _batches(in_blocks: bool, params: ModelParams, train: Part, done: int) -> tuple[Any, int]:
+def _batches(params: ModelParams, train: Part, batches_per_call: int, done: int) -> tuple[Any, int]:
     """The batches of all epochs after `done`, one epoch after another, and how many pieces make an epoch.
 
     Any backend meets the same images in the same order; a `DeviceLoop` takes indices, many batches at a time.
     """
+    backend = keras.backend.backend()
     images = len(train.labels)
     batch_size = batch_size_of(params, images)
-    batches_per_block = BATCHES_PER_BLOCK if in_blocks else 1
 
     def epoch(number: int) -> Iterator[Indices]:
-        return epoch_blocks(images, batch_size, params.seed, number, batches_per_block)
+        return epoch_blocks(images, batch_size, params.seed, number, batches_per_call)
 
     def blocks() -> Iterator[Indices]:
-        return chain.from_iterable(map(epoch, range(done, params.epochs)))
+        first = min(done, params.epochs - 1)  # Keras looks at a batch even where no epoch is left
+        return chain.from_iterable(map(epoch, range(first, params.epochs)))
 
     steps = sum(1 for _ in epoch(0))
-    if not in_blocks:
-        return ((train.images[indices], train.labels[indices]) for (indices,) in blocks()), steps
+    if backend == "tensorflow":
+        from pipeline.training import device_loop_tensorflow
 
-    from pipeline.training.device_loop import index_blocks
+        return device_loop_tensorflow.index_blocks(blocks, None if images % batch_size else batch_size), steps
+    if backend == "jax":
+        from pipeline.training import device_loop_jax
 
-    return index_blocks(blocks, None if images % batch_size else batch_size), steps
+        return device_loop_jax.index_blocks(blocks()), steps
+    return ((train.images[indices], train.labels[indices]) for (indices,) in blocks()), steps

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import keras
@@ -16,10 +17,10 @@ from pipeline.params.schema import ModelParams
 from pipeline.training.batches import batch_size_of
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import describe, make_repeatable
-from pipeline.training.execution import execution_for, set_threads, usable_cores
+from pipeline.training.execution import execution_for, set_up, usable_cores
 from pipeline.training.fingerprint import fingerprint
 from pipeline.training.fit import fit, with_normalization
-from pipeline.training.predict import predict
+from pipeline.training.predict import BATCH_SIZE, predict
 
 CHECKPOINTS = Path("data/checkpoints")
 
@@ -55,8 +56,9 @@ def train(
         return build(params.architecture, shape, classes, params.options)
 
     cores = usable_cores()
-    execution = execution_for(network, batch_size_of(params, len(parts["train"].labels)), cores)
-    set_threads(execution, cores)
+    images = [len(data.labels) for data in parts.values()]
+    execution = execution_for(network, batch_size_of(params, len(parts["train"].labels)), cores, [*images, BATCH_SIZE])
+    set_up(execution, cores)
     make_repeatable(params.seed)
     trained = network()
     model = with_normalization(trained, normalization)
@@ -67,8 +69,13 @@ def train(
         "parameters": trained.count_params(),
         "epochs": len(result.curves),
         "best_epoch": result.best_epoch,
-        "seconds_per_epoch": result.seconds_per_epoch,
+        "seconds_per_epoch": median(result.seconds),
+        "seconds": sum(result.seconds),
     }
+    if execution.precision != "float32":  # what is kept computes alike on every device, and in ONNX
+        keras.config.set_dtype_policy("float32")
+        weights, model = model.get_weights(), with_normalization(network(), normalization)
+        model.set_weights(weights)
     probabilities = {part: predict(model, data.images, execution.shards) for part, data in parts.items()}
     return Trained(model, result.curves, probabilities, record | device)
 

@@ -1,0 +1,159 @@
+"""Training under JAX, in processes of their own (this one has TensorFlow), which find no TensorFlow."""
+
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.artifacts import read_json, read_npz
+from pipeline.training.execution import devices_for, precision_for
+from tests.clone import ENVIRONMENT, Clone, clone_working_tree
+from tests.documentation import run_page
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("without")
+    (folder / "tensorflow.py").write_text("raise ModuleNotFoundError(__name__)\n")
+    return ENVIRONMENT | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(folder)}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    clone = clone_working_tree(tmp_path_factory.mktemp("jax"), ["mlp", "cnn1"])
+    clone.change("models.mlp.epochs", 100)
+    clone.replace("pipeline/training/checkpoint.py", "SECONDS_BETWEEN_WRITES = 1.0", "SECONDS_BETWEEN_WRITES = 0.0")
+    for stage in ("download", "preprocess", "split"):
+        clone.run("python", "-m", f"stages.{stage}")
+    return clone
+
+
+def python(clone: Clone, environment: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=clone.folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def predictions(clone: Clone, model: str) -> bytes:
+    return (clone.folder / f"data/predictions/{model}.npz").read_bytes()
+
+
+def test_the_same_seed_gives_the_same_bits_and_two_devices_the_same_losses(
+    small: Clone, environment: dict[str, str]
+) -> None:
+    def train(devices: int) -> tuple[bytes, pd.DataFrame, Any]:
+        flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+        python(small, environment | flags, "-m", "stages.train", "cnn1")
+        run = read_json(small.folder / "data/runs/cnn1.json")
+        return predictions(small, "cnn1"), pd.read_csv(small.folder / "data/curves/cnn1.csv"), run
+
+    once, curves, run = train(devices=1)
+    assert (run["backend"], run["devices"], run["precision"]) == ("jax", 1, "float32")
+    again, _, _ = train(devices=1)
+    assert once == again
+    _, divided, run = train(devices=2)
+    assert run["devices"] == 2
+    np.testing.assert_allclose(divided[["loss", "val_loss"]], curves[["loss", "val_loss"]], rtol=1e-5)
+
+
+def test_a_killed_training_goes_on_to_the_same_bits_and_its_results_are_evaluated(
+    small: Clone, environment: dict[str, str]
+) -> None:
+    python(small, environment, "-m", "stages.train", "mlp")
+    undisturbed = predictions(small, "mlp")
+    checkpoint = small.folder / "data/checkpoints/mlp.npz"
+    with subprocess.Popen(
+        [sys.executable, "-m", "stages.train", "mlp"], cwd=small.folder, env=environment, stderr=subprocess.DEVNULL
+    ) as killed:
+        while not checkpoint.exists():
+            assert killed.poll() is None
+            time.sleep(0.01)
+        killed.kill()
+    assert "goes on after epoch" in python(small, environment, "-m", "stages.train", "mlp")
+    assert predictions(small, "mlp") == undisturbed
+
+    for stage in ("evaluate", "candidate"):
+        python(small, environment, "-m", f"stages.{stage}", "mlp")
+    probabilities = read_npz(small.folder / "data/predictions/mlp.npz")["test_probabilities"]
+    labels = read_npz(small.folder / "data/predictions/mlp.npz")["test_labels"]
+    accuracy = read_json(small.folder / "metrics/candidate.json")["test"]["accuracy"]
+    assert accuracy == pytest.approx(np.mean(probabilities.argmax(axis=1) == labels))
+
+
+STEPS = """
+from pathlib import Path
+import keras, numpy as np
+from pipeline.catalogue import build
+from pipeline.dataset.parts import Part, read_parts
+from pipeline.errors import InputError
+from pipeline.params.reading import read_params
+from pipeline.training.batches import epoch_blocks
+from pipeline.training.checkpoint import Checkpoint
+from pipeline.training.device import make_repeatable
+from pipeline.training.execution import Execution
+from pipeline.training.fit import fit, with_normalization
+
+parts, normalization = read_parts(Path("data/prepared.npz"), Path("data/split.npz"))
+train = Part(parts["train"].images[:100], parts["train"].labels[:100])
+
+def fitted(batches_per_call, rate=0.001):
+    params = read_params().models["mlp"]
+    optimizer = params.optimizer.model_copy(update={"learning_rate": rate})
+    params = params.model_copy(update={"epochs": 1, "batch_size": 32, "optimizer": optimizer})
+    make_repeatable(0)
+    model = with_normalization(build("mlp", (28, 28, 1), 10, params.options), normalization)
+    if batches_per_call:
+        execution = Execution(shards=1, xla=True, batches_per_call=batches_per_call)
+        result = fit("mlp", model, params, train, parts["validation"], execution, Checkpoint(Path("none.npz"), ""))
+        Path("none.npz").unlink(missing_ok=True)
+        return result.curves["loss"][0]
+    order = np.concatenate([block.ravel() for block in epoch_blocks(100, 32, 0, 0, 1)])
+    model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
+    history = model.fit(train.images[order], train.labels[order], batch_size=32, shuffle=False, verbose=0)
+    return history.history["loss"][0]
+
+plain = fitted(0)
+np.testing.assert_allclose([fitted(1), fitted(2), fitted(3)], plain, rtol=1e-5)
+for batches_per_call in (1, 3):
+    try:
+        fitted(batches_per_call, rate=1e38)
+    except InputError as error:
+        print(error)
+"""
+
+
+def test_the_first_steps_are_those_of_plain_keras_and_a_divergence_names_its_batch(
+    small: Clone, environment: dict[str, str]
+) -> None:
+    one, three = python(small, environment, "-c", STEPS).splitlines()
+    assert "not finite in epoch 1, batch " in one
+    assert one == three
+
+
+def test_the_commands_of_the_page_on_gpus_work(clone: Clone) -> None:
+    *_, printed = run_page(clone, "docs/gpu.md")
+    assert '"backend": "jax"' in printed
+    assert '"devices": 2' in printed
+
+
+def test_bfloat16_is_for_devices_that_compute_in_it() -> None:
+    assert precision_for("gpu", (8, 0)) == "mixed_bfloat16"  # TensorFlow and PyTorch
+    assert precision_for("gpu", "9.0") == "mixed_bfloat16"  # JAX
+    assert precision_for("gpu", "10.0") == "mixed_bfloat16"
+    assert precision_for("tpu", None) == "mixed_bfloat16"
+    for kind, capability in (("gpu", (7, 5)), ("gpu", "7.0"), ("gpu", "gfx942"), ("gpu", None), ("cpu", None)):
+        assert precision_for(kind, capability) == "float32"
+
+
+def test_as_many_devices_are_used_as_divide_every_batch() -> None:
+    assert devices_for(1, [32, 48000]) == 1
+    assert devices_for(2, [32, 48000, 1000]) == 2
+    assert devices_for(3, [32, 48000, 1000]) == 2
+    assert devices_for(8, [32, 48000, 1000]) == 8
+    assert devices_for(4, [32, 479]) == 1
