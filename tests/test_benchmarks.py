@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.comparison import comparison_figure, comparison_markdown, ratios, with_sums
 from benchmarks.keras_training import described
+from benchmarks.kernels import OTHERS, PRODUCTS, kernel_milliseconds
 from benchmarks.operations import forward_operations, training_operations
 from benchmarks.orchestration import CHANGE, NOTHING, ONE_STAGE, orchestration_markdown
 from benchmarks.page import put_into_page
@@ -53,6 +54,18 @@ def test_the_table_has_medians_spreads_and_shares_of_the_peak(trainings: pd.Data
     assert cells(table, "| `a`") == ["`a`", "10", "4", "5", *ratio_of_a, "10 / 25 / 20", "700 / 300 / 800"]
     assert cells(table, "| `b`")[-2] == "50 / 100 / 200"
     assert cells(table, "| all")[1:4] == ["12", "5", "5.5"]
+
+
+def test_kernels_are_added_up_by_kind() -> None:
+    printed = [
+        "onednn_verbose,v1,info,cpu,runtime:threadpool",
+        "onednn_verbose,v1,primitive,exec,cpu,convolution,jit:avx2,backward_data,src:f32,,,mb32,0.5",
+        "onednn_verbose,v1,primitive,exec,cpu,convolution,jit:avx2,backward_data,src:f32,,,mb32,0.25",
+        "onednn_verbose,v1,primitive,exec,cpu,gemm_api,,undef,src_f32,,,32x10,2.5",
+        "onednn_verbose,v1,primitive,exec,cpu,pooling,jit:avx2,forward_training,src:f32,,,mb32,1.0",
+        '{"seconds": [1.0]}',
+    ]
+    assert kernel_milliseconds(printed) == {"its gradient of the input": 0.75, PRODUCTS: 2.5, OTHERS: 1.0}
 
 
 def test_without_pytorch_it_is_left_out(trainings: pd.DataFrame) -> None:
