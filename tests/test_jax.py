@@ -12,6 +12,7 @@ import pytest
 from pipeline.artifacts import read_json, read_npz
 from pipeline.training.execution import devices_for, precision_for
 from tests.clone import ENVIRONMENT, Clone, clone_working_tree
+from tests.documentation import run_page
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +136,8 @@ def test_the_first_steps_are_those_of_plain_keras_and_a_divergence_names_its_bat
     assert one == three
 
 
-def test_the_commands_of_the_page_on_gpus_work(clone: Clone) -> None:
-    *_, printed = run_page(clone, "docs/gpu.md")
+def test_the_commands_of_the_page_on_gpus_work(small: Clone) -> None:
+    *_, printed = run_page(small, "docs/gpu.md")
     assert '"backend": "jax"' in printed
     assert '"devices": 2' in printed
 
