@@ -136,8 +136,8 @@ def test_the_first_steps_are_those_of_plain_keras_and_a_divergence_names_its_bat
     assert one == three
 
 
-def test_the_commands_of_the_page_on_gpus_work(clone: Clone) -> None:
-    *_, printed = run_page(clone, "docs/gpu.md")
+def test_the_commands_of_the_page_on_gpus_work(small: Clone) -> None:
+    *_, printed = run_page(small, "docs/gpu.md")
     assert '"backend": "jax"' in printed
     assert '"devices": 2' in printed
 
