@@ -33,7 +33,7 @@ LEAST_BATCHES = 20  # counted; of an epoch with fewer batches, several are
 PAUSE = 1.0  # seconds before a training, in which the process before it is gone
 INSTALL_PYTORCH = "python -m venv .torch && .torch/bin/pip install torch==2.13.0 numpy"
 # On the processor alone, where PyTorch's plain build is.
-ENVIRONMENT = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(Path.cwd())}
+ENVIRONMENT = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def arguments(params: Params) -> argparse.Namespace:
