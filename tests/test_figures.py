@@ -20,6 +20,7 @@ from pipeline.report.figures.class_counts import class_counts
 from pipeline.report.figures.folder import write_figures
 from pipeline.report.figures.hyperparameters import differing_settings, families, hyperparameter_curves
 from pipeline.report.figures.pixel_range import pixel_range
+from pipeline.report.figures.png import write_png
 from pipeline.report.figures.prediction_grid import RIGHT, WRONG, Predicted, model_grid, prediction_grid
 from pipeline.report.figures.samples import SAMPLES, samples
 from pipeline.report.results import Result
@@ -91,6 +92,18 @@ def test_images_in_colour_are_shown_in_their_colours() -> None:
     example = Predicted(images[1], np.array([0.5, 0.5], np.float32), None, "an image")
     figure = prediction_grid([example], ["Bag", "Coat"])
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), images[1])
+
+
+def test_a_file_keeps_the_colours_of_images_and_256_where_there_are_none(tmp_path: Path) -> None:
+    levels = np.arange(1024, dtype=np.uint16)
+    colours = np.stack([levels // 4, 255 - levels // 4, levels % 256], axis=-1).astype(np.uint8).reshape(1, 32, 32, 3)
+    for images in (colours, colours[..., :1]):
+        figure = samples(Part(images, np.array([0], dtype=np.uint8)), ["Bag"])
+        write_png(tmp_path / "samples.png", figure)
+        with Image.open(tmp_path / "samples.png") as image:
+            found = image.convert("RGB").getcolors(10**6)
+            assert found
+            assert (len(found) > 900) == (images.shape[3] == 3)
 
 
 def test_each_part_shows_its_images_of_each_class() -> None:

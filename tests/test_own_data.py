@@ -37,7 +37,7 @@ def test_the_digits_go_through_the_whole_pipeline_in_all_three_forms(clone: Clon
     test = json.loads((clone.folder / "metrics/candidate.json").read_text())["test"]
     assert test["accuracy"] > 0.8
     page = (clone.folder / "reports/index.html").read_text(encoding="utf-8")
-    assert "1 models compared on 360 test images" in page
+    assert "1 model compared on 360 test images" in page
     assert "Images of 8 × 8 pixels." in page
     assert f'"classes": {json.dumps(digits)}' in page
     results = (clone.folder / "reports/results.md").read_text(encoding="utf-8")

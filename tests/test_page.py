@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 from PIL import Image
 from ruamel.yaml import YAML
@@ -188,6 +189,14 @@ def test_duplicates_are_counted_and_left_out(source: Source, html: str) -> None:
         right = result.actual == result.predicted
         kept = [right[image] for image in range(200) if image not in repeated]
         assert accuracies[result.name] == [f"{100 * right.mean():.2f} %", f"{100 * np.mean(kept):.2f} %"]
+
+
+def test_where_all_test_images_are_repeated_there_is_no_accuracy_without_them(source: Source) -> None:
+    pairs = pd.DataFrame(
+        {"first_part": "train", "first": 0, "second_part": "test", "second": range(200), "distance": 1.0}
+    )
+    rows = cells(render(replace(source, duplicates=pairs)), "without-duplicates")
+    assert [row[2:] for row in rows] == [["–", "–"]] * len(MODELS)
 
 
 def test_doubtful_labels_come_from_the_model_with_the_best_validation_accuracy(html: str) -> None:

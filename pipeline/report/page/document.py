@@ -70,7 +70,9 @@ def render(source: Source) -> str:
         duplicates=duplicate_counts(source.duplicates).to_dict("records"),
         near=NEAR,
         left_out=len(repeated_in_test(source.duplicates)),
-        without_duplicates=without_duplicates(source.results, source.duplicates).to_dict("records"),
+        without_duplicates=without_duplicates(source.results, source.duplicates)
+        .replace({np.nan: None})
+        .to_dict("records"),
         ranges=pixel_ranges(source.parts, source.normalization),
     )
 
