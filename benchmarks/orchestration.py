@@ -88,11 +88,11 @@ def seconds_of_fits(folder: Path, models: Sequence[str]) -> float:
 
 def time_change(folder: Path) -> dict[str, str | float]:
     """Train `MODEL` for one epoch more than it has."""
-    yaml, path = YAML(), folder / "params.yaml"
+    parser, path = YAML(), folder / "params.yaml"
     before = path.read_bytes()
-    params = yaml.load(before)
+    params = parser.load(before)
     params["models"][MODEL]["epochs"] += 1
-    yaml.dump(params, path)
+    parser.dump(params, path)
     seconds = timed_repro(folder, "--no-run-cache")
     path.write_bytes(before)
     return {"run": CHANGE, "seconds": seconds, "seconds_of_fits": seconds_of_fits(folder, [MODEL])}

@@ -69,7 +69,7 @@ def photographs(clone: Clone) -> Clone:
     params["data"]["images"] = {
         "train": "data/local/photographs",
         "test": {"share": 0.25, "seed": 0},
-        "size": {"height": 12, "width": 16},
+        "resize": {"height": 12, "width": 16},
         "color": "rgb",
     }
     params["models"] = {"mlp": params["models"]["mlp"] | {"epochs": 40, "batch_size": 8}}

@@ -29,13 +29,13 @@ def merge(base: Stages, ours: Stages, theirs: Stages) -> tuple[Stages, list[str]
 
 def main(base: str, ours: str, theirs: str) -> int:
     """Write the merged file over `ours`, as git wants it; gives git's exit status, 1 where a stage is left out."""
-    yaml = YAML()
+    parser = YAML()
     try:
-        sides = [yaml.load(Path(file)) or {} for file in (base, ours, theirs)]
+        sides = [parser.load(Path(file)) or {} for file in (base, ours, theirs)]
     except YAMLError as error:
         sys.exit(f"dvc.lock: {error}")
     stages, left_out = merge(*(side.get("stages", {}) for side in sides))
-    yaml.dump({"schema": "2.0", "stages": stages}, Path(ours))
+    parser.dump({"schema": "2.0", "stages": stages}, Path(ours))
     if left_out:
         print(f"dvc.lock: changed on both sides and left out, for dvc repro: {', '.join(left_out)}", file=sys.stderr)
     return 1 if left_out else 0
