@@ -4,15 +4,15 @@ import json
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.clone import ENVIRONMENT, ROOT
+from tests.json_server import JsonHandler, serving
 
 FLAW: dict[str, Any] = {
     "id": "GHSA-0000-0000-0000",
@@ -33,28 +33,20 @@ class Database(ThreadingHTTPServer):
         self.asked: set[str] = set()
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler):
     server: Database
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802  # the base class's name
         name = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["package"]["name"]
         self.server.asked.add(name)
-        body = json.dumps({"vulns": [FLAW]} if name in self.server.flawed else {}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
-        pass
+        self.answer(200, {"vulns": [FLAW]} if name in self.server.flawed else {})
 
 
 @pytest.fixture
 def database() -> Iterator[Database]:
-    with Database() as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    server = Database()
+    with serving(server):
         yield server
-        server.shutdown()
 
 
 @pytest.fixture

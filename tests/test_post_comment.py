@@ -2,15 +2,15 @@
 
 import json
 import re
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.json_server import JsonHandler, serving
 from tools.post_comment import LONGEST, MARKER, harmless, main
 
 COMMIT = "5f" * 20
@@ -35,10 +35,10 @@ class Forge(ThreadingHTTPServer):
         self.comments.append({"id": 1000 + len(self.comments), "body": body, outer: {inner: author}})
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler):
     server: Forge
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802  # the base class's name
         address = urlsplit(self.path)
         if address.path.startswith("/moved/"):
             self.send_response(302)
@@ -74,23 +74,12 @@ class Handler(BaseHTTPRequestHandler):
 
     do_POST = do_PATCH = do_PUT = change  # noqa: N815  # the base class's names
 
-    def answer(self, status: int, value: Any) -> None:
-        body = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
-        pass
-
 
 @pytest.fixture
 def forge() -> Iterator[Forge]:
-    with Forge() as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    server = Forge()
+    with serving(server):
         yield server
-        server.shutdown()
 
 
 @pytest.fixture
