@@ -20,7 +20,7 @@ repro: setup
 ifneq ($(JOBS),1)
 	dvc repro split duplicates
 	dvc stage list --name-only | sed -n 's/^train@//p' | xargs -P $(JOBS) -I NAME \
-		dvc --wait-for-lock repro --single-item train@NAME evaluate@NAME export@NAME
+		dvc --wait-for-lock repro --single-item train@NAME evaluate@NAME
 endif
 	dvc repro
 

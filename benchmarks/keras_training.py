@@ -23,8 +23,8 @@ from pipeline.params.schema import ModelParams
 from pipeline.training.batches import batch_size_of
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import describe, make_repeatable
-from pipeline.training.execution import execution_for, set_up, usable_cores
 from pipeline.training.fit import fit, with_normalization
+from pipeline.training.train import set_up_for
 
 
 class EpochTimes(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
@@ -64,7 +64,7 @@ class TrainingTimes(Checkpoint):
 
 def plain_keras(params: ModelParams, part: Part, classes: int) -> tuple[list[float], float]:
     """Train as a tutorial does; gives the seconds of each epoch and the loss of the last."""
-    keras.utils.set_random_seed(params.seed)
+    keras.utils.set_random_seed(params.seeds[0])
     images = part.images.astype(np.float32) / np.float32(255)
     model = build(params.architecture, images.shape[1:], classes, params.options)
     settings = params.optimizer.model_dump(exclude={"name"})
@@ -83,20 +83,14 @@ def plain_keras(params: ModelParams, part: Part, classes: int) -> tuple[list[flo
 
 def by_pipeline(name: str, params: ModelParams, part: Part, classes: int) -> tuple[list[float], float]:
     """Train as ``train@<name>`` does, validating on one image; gives the same."""
-    shape = part.images.shape[1:]
-
-    def network() -> keras.Model:
-        return build(params.architecture, shape, classes, params.options)
-
-    cores = usable_cores()
-    execution = execution_for(network, batch_size_of(params, len(part.labels)), cores)
-    set_up(execution, cores)
-    make_repeatable(params.seed)
+    network, execution = set_up_for(params, {"train": part}, classes)
+    seed = params.seeds[0]
+    make_repeatable(seed)
     model = with_normalization(network(), Normalization(offset=0, scale=255))
     one_image = Part(part.images[:1], part.labels[:1])
     with TemporaryDirectory() as folder, chdir(folder):  # where the live report goes
         times = TrainingTimes(Path("checkpoint.npz"))
-        curves = fit(name, model, params, part, one_image, execution, times).curves
+        curves = fit(name, seed, model, params, part, one_image, execution, times).curves
     return times.training_seconds, float(curves["loss"].iloc[-1])
 
 

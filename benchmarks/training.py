@@ -113,7 +113,7 @@ def timed(way: str, work: Work, network: Mapping[str, Any], classes: int, torch_
         settings = {
             "optimizer": work.params.optimizer.model_dump(),
             "batch_size": work.batch_size,
-            "seed": work.params.seed,
+            "seed": work.params.seeds[0],
         }
         found = in_a_process(torch_python, "benchmarks.pytorch_training", task | settings | dict(network))
     else:

@@ -1,4 +1,4 @@
-"""Train one model on the training part, choose the epoch on the validation part, predict every part."""
+"""Train one model on the training part, choose the epoch on the validation part, predict every part, once a seed."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy.typing as npt
 
-from pipeline.artifacts import replacing, write_csv, write_json, write_npz
+from pipeline.artifacts import write_csv, write_json, write_npz
 from pipeline.dataset.parts import read_parts
 from pipeline.errors import run
 from pipeline.params.reading import model_named, read_params
@@ -20,6 +20,7 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import, which takes seconds and follows the check
     if os.environ.get("KERAS_BACKEND") == "jax":
         os.environ["XLA_FLAGS"] = f"--xla_gpu_deterministic_ops=true {os.environ.get('XLA_FLAGS', '')}"
+    from pipeline.training.export import write_model
     from pipeline.training.train import forget, train
 
     files = Path("data/prepared.npz"), Path("data/split.npz")
@@ -30,8 +31,7 @@ def main() -> None:
     predictions |= {f"{part}_probabilities": found for part, found in trained.probabilities.items()}
     write_npz(Path(f"data/predictions/{name}.npz"), predictions)
     write_csv(Path(f"data/curves/{name}.csv"), trained.curves)
-    with replacing(Path(f"data/models/{name}.keras")) as path:
-        trained.model.save(path)
+    write_model(trained.model, Path(f"data/models/{name}"))
     write_json(Path(f"data/runs/{name}.json"), trained.record)
     forget(name)
 

@@ -101,7 +101,7 @@ def clone_working_tree(folder: Path, models: list[str]) -> Clone:
     for file in params["data"]["idx"].values():
         file["sha256"] = hashlib.sha256(gzip.decompress((IMAGES / f"{file['name']}.gz").read_bytes())).hexdigest()
     params["model"] = models[0]
-    params["models"] = {name: params["models"][name] | {"epochs": 1} for name in models}
+    params["models"] = {name: params["models"][name] | {"epochs": 1, "seeds": [0]} for name in models}
     params["report"]["claims"] = {name: params["report"]["claims"][name] for name in models}
     clone.write_params(params)
     clone.run("git", "init", "--quiet", "--initial-branch=main")

@@ -94,6 +94,7 @@ def test_single_layer_takes_a_full_batch_step_of_gradient_descent(
     part = Part(images[..., np.newaxis], labels)
     fit(
         "single_layer",
+        0,
         with_normalization(network, Normalization(0, 255)),
         PARAMS.model_copy(update={"epochs": 1}),
         part,

@@ -18,7 +18,7 @@ def test_a_learning_rate_reruns_its_model_and_changing_it_back_restores(
 ) -> None:
     clone.change("model", candidate)
     clone.dvc("repro")
-    changed = {"train@cnn1", "export@cnn1", "evaluate@cnn1", "report"} | follows
+    changed = {"train@cnn1", "evaluate@cnn1", "report"} | follows
 
     clone.change("models.cnn1.optimizer.learning_rate", 0.002)
     assert clone.dvc("repro").ran == changed
@@ -29,12 +29,12 @@ def test_a_learning_rate_reruns_its_model_and_changing_it_back_restores(
 
 def test_editing_an_architecture_reruns_that_one_alone(clone: Clone) -> None:
     clone.replace("pipeline/architectures/cnn1.py", "Dropout(0.5)", "Dropout(0.4)")
-    assert clone.dvc("repro").ran == {"train@cnn1", "export@cnn1", "evaluate@cnn1", "report"}
+    assert clone.dvc("repro").ran == {"train@cnn1", "evaluate@cnn1", "report"}
 
 
 def test_a_training_that_predicts_the_same_is_not_evaluated_again(clone: Clone) -> None:
     clone.replace("pipeline/architectures/mlp.py", '"""', '"""Edited, to no effect. ')
-    assert clone.dvc("repro").ran == {"train@mlp", "export@mlp", "report"}  # the report shows the new seconds per epoch
+    assert clone.dvc("repro").ran == {"train@mlp", "report"}  # the report shows the new seconds per epoch
 
 
 def test_editing_the_report_trains_nothing(clone: Clone) -> None:
@@ -49,7 +49,7 @@ def test_editing_the_evaluation_trains_nothing(clone: Clone) -> None:
 
 def test_the_seed_of_the_split_retrains_all(clone: Clone) -> None:
     clone.change("split.seed", 1)
-    models = {f"{stage}@{name}" for stage in ("train", "export", "evaluate") for name in ("dense128", "cnn1", "mlp")}
+    models = {f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("dense128", "cnn1", "mlp")}
     assert clone.dvc("repro").ran == {"split", "candidate", "report"} | models
 
 

@@ -45,7 +45,7 @@ def test_a_candidate_on_a_fresh_clone_trains_it_and_no_other(fresh_clone: Clone)
 
 def test_one_setting_of_one_model_and_its_plots_against_the_last_commit(clone: Clone) -> None:
     ran = clone.dvc("exp", "run", "-S", "models.cnn1.optimizer.learning_rate=0.002").ran
-    assert ran == {"train@cnn1", "export@cnn1", "evaluate@cnn1", "report"}
+    assert ran == {"train@cnn1", "evaluate@cnn1", "report"}
 
     plots = json.loads(clone.run("dvc", "plots", "diff", "--json"))
     assert "errors" not in plots

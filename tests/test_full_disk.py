@@ -24,7 +24,6 @@ STAGES = {
     "split": "data/split.npz",
     "duplicates": "data/duplicates.csv",
     "train mlp": "data/.*mlp",
-    "export mlp": "data/onnx/mlp.onnx",
     "evaluate mlp": "metrics/mlp.json",
     "candidate mlp": "metrics/candidate.json",
     "report": "reports/results.csv",

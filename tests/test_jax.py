@@ -67,7 +67,7 @@ def test_a_killed_training_goes_on_to_the_same_bits_and_its_results_are_evaluate
 ) -> None:
     python(small, environment, "-m", "stages.train", "mlp")
     undisturbed = predictions(small, "mlp")
-    checkpoint = small.folder / "data/checkpoints/mlp.npz"
+    checkpoint = small.folder / "data/checkpoints/mlp-0.npz"
     with subprocess.Popen(
         [sys.executable, "-m", "stages.train", "mlp"], cwd=small.folder, env=environment, stderr=subprocess.DEVNULL
     ) as killed:
@@ -110,7 +110,7 @@ def fitted(batches_per_call, rate=0.001):
     model = with_normalization(build("mlp", (28, 28, 1), 10, params.options), normalization)
     if batches_per_call:
         execution = Execution(shards=1, xla=True, batches_per_call=batches_per_call)
-        result = fit("mlp", model, params, train, parts["validation"], execution, Checkpoint(Path("none.npz"), ""))
+        result = fit("mlp", 0, model, params, train, parts["validation"], execution, Checkpoint(Path("none.npz"), ""))
         Path("none.npz").unlink(missing_ok=True)
         return result.curves["loss"][0]
     order = np.concatenate([block.ravel() for block in epoch_blocks(100, 32, 0, 0, 1)])

@@ -29,7 +29,6 @@ STAGES = [
     ("duplicates", 1.6),
     ("train@mlp", 8.0),
     ("train@mlp", 8.0),
-    ("export@mlp", 7.0),
     ("evaluate@mlp", 1.8),
     ("candidate", 0.8),
     ("report", 7.0),

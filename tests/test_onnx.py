@@ -14,7 +14,6 @@ import onnxruntime
 import pytest
 
 from pipeline.dataset.parts import Normalization
-from pipeline.errors import InputError
 from pipeline.params.reading import read_params
 
 MODELS = read_params().models
@@ -100,11 +99,15 @@ def test_a_failing_export_leaves_the_file_that_stood_there(images: Images, tmp_p
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_only_the_tensorflow_backend_exports(monkeypatch: pytest.MonkeyPatch, images: Images, tmp_path: Path) -> None:
-    from pipeline.training.export import export_onnx
+@pytest.mark.parametrize(
+    ("backend", "files"), [("tensorflow", {"model.keras", "model.onnx"}), ("jax", {"model.keras"})]
+)
+def test_onnx_is_written_where_tensorflow_trains(
+    backend: str, files: set[str], monkeypatch: pytest.MonkeyPatch, images: Images, tmp_path: Path
+) -> None:
+    from pipeline.training.export import write_model
 
     model = sure_model("mlp", images[..., np.newaxis])
-    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
-    with pytest.raises(InputError, match="KERAS_BACKEND: found jax, expected tensorflow"):
-        export_onnx(model, tmp_path / "mlp.onnx")
-    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("keras.backend.backend", lambda: backend)
+    write_model(model, tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == files

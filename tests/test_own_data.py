@@ -23,7 +23,7 @@ def ran(printed: str) -> list[str]:
 def test_the_digits_go_through_the_whole_pipeline_in_all_three_forms(clone: Clone) -> None:
     written, reproduced, predicted, other_forms, shared = run_page(clone, "docs/own-data.md")
     assert written == ""
-    of_model = ["train@cnn_shi", "export@cnn_shi", "evaluate@cnn_shi"]
+    of_model = ["train@cnn_shi", "evaluate@cnn_shi"]
     assert set(ran(reproduced)) == {"download", "preprocess", "split", "duplicates", *of_model, "candidate", "report"}
     assert "1,437 training and 360 test images of 8 × 8 pixels, grey, 10 classes" in reproduced
     assert predicted.startswith("data/local/digits/test/7/1442.png: 7\n")
@@ -33,7 +33,7 @@ def test_the_digits_go_through_the_whole_pipeline_in_all_three_forms(clone: Clon
     digits = list("0123456789")
     description = json.loads((clone.folder / "data/dataset.json").read_text())
     assert description == {"classes": digits, "background": "dark"}
-    assert (clone.folder / "data/onnx/cnn_shi.onnx").exists()
+    assert (clone.folder / "data/models/cnn_shi/model.onnx").exists()
     test = json.loads((clone.folder / "metrics/candidate.json").read_text())["test"]
     assert test["accuracy"] > 0.8
     page = (clone.folder / "reports/index.html").read_text(encoding="utf-8")

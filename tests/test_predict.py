@@ -73,13 +73,13 @@ def trained(raw_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Train
     }
     write_npz(folder / "data/prepared.npz", parts | {"offset": np.float32(0), "scale": np.float32(255)})
     write_json(folder / "data/dataset.json", {"classes": CLASSES, "background": "dark"})
-    (folder / "data/models").mkdir()
     probabilities = {}
     for name in (CANDIDATE, "lenet5"):
         keras.utils.set_random_seed(0)
         network = build(PARAMS.models[name].architecture, (28, 28, 1), 10, PARAMS.models[name].options)
         model = with_normalization(network, Normalization(0.0, 255.0))
-        model.save(folder / f"data/models/{name}.keras")
+        (folder / f"data/models/{name}").mkdir(parents=True)
+        model.save(folder / f"data/models/{name}/model.keras")
         probabilities[name] = predict(model, images)
     return Trained(folder, images, labels, probabilities)
 
@@ -140,7 +140,10 @@ def test_the_command_prints_class_and_probabilities_of_a_test_image(trained: Tra
     ("arguments", "message"),
     [
         (["--model", "vgg", "--index", "1"], "model: found 'vgg', expected one of dense128, dense128_short, simple_nn"),
-        (["--model", "cnn1", "--index", "1"], "data/models/cnn1.keras: found no such file; `dvc repro train@cnn1`"),
+        (
+            ["--model", "cnn1", "--index", "1"],
+            "data/models/cnn1/model.keras: found no such file; `dvc repro train@cnn1`",
+        ),
         (["--index", "3", "200"], "--index: found 200, expected 0 to 199"),
         (["--index", "-1"], "--index: found -1, expected 0 to 199"),
         (["absent.png"], "absent.png: expected a readable image, found: No such file or directory"),
@@ -290,7 +293,7 @@ def test_many_files_are_predicted_in_their_order_with_a_progress_bar_on_a_termin
     assert "450/450" in terminal.getvalue()
     found = documents(capsys.readouterr().out)
     assert [document["file"] for document in found] == list(map(str, many))
-    expected = predict(keras.saving.load_model(f"data/models/{CANDIDATE}.keras"), images[:450, ..., np.newaxis])
+    expected = predict(keras.saving.load_model(f"data/models/{CANDIDATE}/model.keras"), images[:450, ..., np.newaxis])
     np.testing.assert_allclose([shares(document) for document in found], expected, rtol=0, atol=1e-6)
 
 
@@ -318,7 +321,9 @@ def test_no_more_than_a_batch_of_images_is_read_ahead(trained: Trained) -> None:
             read += 1
             yield Example(trained.images[0], None, "", {})
 
-    batches = predict_batches(keras.saving.load_model(trained.folder / f"data/models/{CANDIDATE}.keras"), examples())
+    batches = predict_batches(
+        keras.saving.load_model(trained.folder / f"data/models/{CANDIDATE}/model.keras"), examples()
+    )
     assert len(next(batches)) == BATCH_SIZE
     assert read == BATCH_SIZE
 
@@ -357,7 +362,7 @@ def test_code_in_a_model_is_not_run(trained: Trained, tmp_path: Path) -> None:
 def test_a_damaged_model_is_refused_by_its_name(trained: Trained, tmp_path: Path) -> None:
     from pipeline.training.saved import load_model
 
-    whole = (trained.folder / f"data/models/{CANDIDATE}.keras").read_bytes()
+    whole = (trained.folder / f"data/models/{CANDIDATE}/model.keras").read_bytes()
     path = tmp_path / "damaged.keras"
     for content in (b"", b"text", whole[:1000], whole[: len(whole) // 2]):
         path.write_bytes(content)
@@ -370,8 +375,8 @@ def test_a_model_of_other_classes_or_images_is_refused(trained: Trained) -> None
     from pipeline.prediction.batches import predict_batches
     from pipeline.training.saved import load_model
 
-    path = trained.folder / f"data/models/{CANDIDATE}.keras"
-    with pytest.raises(InputError, match=r"mlp.keras: found 10 classes, expected 3 as in data/dataset.json"):
+    path = trained.folder / f"data/models/{CANDIDATE}/model.keras"
+    with pytest.raises(InputError, match=r"mlp/model.keras: found 10 classes, expected 3 as in data/dataset.json"):
         load_model(path, "mlp", 3)
     small = Example(np.zeros((8, 8, 3), np.uint8), None, "test image 0", {})
     with pytest.raises(InputError, match="test image 0: found 8 × 8 × 3 values, expected 28 × 28 × 1"):

@@ -31,7 +31,7 @@ def test_the_results_are_those_of_the_report() -> None:
 def test_an_architecture_is_added_by_one_file_and_one_entry_and_trains_alone(clone: Clone) -> None:
     (clone.folder / "pipeline/architectures/strided.py").write_text(block("python", '"""A convolutional network'))
     clone.replace("params.yaml", "\nmodels:\n", f"\nmodels:\n{block('yaml', '  strided:')}")
-    assert clone.dvc("repro").ran == {"train@strided", "export@strided", "evaluate@strided", "report"}
+    assert clone.dvc("repro").ran == {"train@strided", "evaluate@strided", "report"}
     assert "`strided`" in (clone.folder / "reports/results.md").read_text(encoding="utf-8")
 
 

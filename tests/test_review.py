@@ -170,7 +170,7 @@ def test_the_workflow_brings_outputs_from_the_remote(author: Clone, tmp_path: Pa
     reviewer.run("env", *(f"{name}={value}" for name, value in settings.items()), "bash", "-euc", step["run"])
     comment = (reviewer.folder / "review.md").read_text(encoding="utf-8")
     assert "All outputs are in the cache." in comment
-    assert (reviewer.folder / "data/models/cnn1.keras").exists()
+    assert (reviewer.folder / "data/models/cnn1/model.keras").exists()
     assert reviewer.run("dvc", "status").strip() == "Data and pipelines are up to date."
 
 
@@ -186,11 +186,11 @@ def test_without_the_remote_the_cache_serves_and_what_it_lacks_is_made(author: C
     reviewer = pull(author, tmp_path, "change")
     shutil.copytree(author.folder / ".dvc/cache", reviewer.folder / ".dvc/cache")
     shutil.rmtree(reviewer.folder / ".dvc/cache/runs")
-    lost = r"path: (?:reports/results.md|data/onnx/mlp.onnx)\n.*\n +md5: (..)(\w+)"
+    lost = r"path: (?:reports/results.md|data/models/mlp)\n.*\n +md5: (..)([\w.]+)"
     for start, rest in set(re.findall(lost, (reviewer.folder / "dvc.lock").read_text())):
         (reviewer.folder / ".dvc/cache/files/md5" / start / rest).unlink()
     status, comment, lines = review(reviewer, "--base", "origin/main", "--restore", "report")
     assert status == 0, lines
     assert "Run here, with the committed results: `report`." in comment
-    assert "No cache has 1 of the outputs, such as `data/onnx/mlp.onnx`." in comment
+    assert "No cache has 1 of the outputs, such as `data/models/mlp`." in comment
     assert (reviewer.folder / "reports/index.html").exists()

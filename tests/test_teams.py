@@ -61,7 +61,9 @@ def test_who_pulls_what_a_colleague_trained_runs_nothing(ana: Clone, remote: str
     ben.run("dvc", "pull", "--remote", remote)
 
     assert ben.dvc("repro") == NOTHING
-    assert (ben.folder / "data/models/cnn1.keras").read_bytes() == (ana.folder / "data/models/cnn1.keras").read_bytes()
+    assert (ben.folder / "data/models/cnn1/model.keras").read_bytes() == (
+        ana.folder / "data/models/cnn1/model.keras"
+    ).read_bytes()
     assert ben.run("git", "status", "--porcelain") == ""
 
 
@@ -77,8 +79,8 @@ def test_the_page(ana: Clone) -> None:
         Repro.printed_in(printed) for block, printed in blocks if re.search("dvc (exp run|repro)", block)
     )
     assert take_over == looked_at == NOTHING
-    assert hers.ran == {"train@cnn1", "export@cnn1", "evaluate@cnn1", "candidate", "report"}
-    assert his.ran == {"train@mlp", "export@mlp", "evaluate@mlp", "candidate", "report"}
+    assert hers.ran == {"train@cnn1", "evaluate@cnn1", "candidate", "report"}
+    assert his.ran == {"train@mlp", "evaluate@mlp", "candidate", "report"}
     assert merge == Repro({"candidate", "report"}, set())
     assert rebase == Repro({"report"}, restored={"candidate"})  # Ben has made mlp the candidate before
 
@@ -106,7 +108,7 @@ def results(clone: Clone, commit: str) -> dict[str, Any]:
         name: {
             "metrics": clone.run("git", "show", f"{commit}:metrics/{name}.json"),
             "params": entry,
-            "stages": [lock["stages"][f"{stage}@{name}"] for stage in ("train", "export", "evaluate")],
+            "stages": [lock["stages"][f"{stage}@{name}"] for stage in ("train", "evaluate")],
         }
         for name, entry in params["models"].items()
     }

@@ -21,6 +21,8 @@ from pipeline.training.device import describe, make_repeatable
 from pipeline.training.execution import Execution, execution_for
 from pipeline.training.fit import Fit, fit, with_normalization
 from pipeline.training.predict import predict
+from pipeline.training.train import forget
+from pipeline.training.train import train as train_model
 
 MODELS = read_params().models
 MINMAX = Normalization(offset=0, scale=255)
@@ -41,8 +43,8 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(tmp_path)  # DVCLive writes to the working folder
 
 
-def model_of(params: ModelParams, normalization: Normalization = MINMAX) -> keras.Model:
-    make_repeatable(params.seed)
+def model_of(params: ModelParams, normalization: Normalization = MINMAX, seed: int = 0) -> keras.Model:
+    make_repeatable(seed)
     return with_normalization(build(params.architecture, (28, 28, 1), 10, params.options), normalization)
 
 
@@ -57,11 +59,13 @@ def fitted(
     train: Part,
     validation: Part,
     checkpoint: Checkpoint | None = None,
+    seed: int = 0,
 ) -> Fit:
     """Fit as the stage does on two cores, whichever machine this is."""
     execution = execution_of(params, cores=2)
     Path("none.npz").unlink(missing_ok=True)
-    return fit(name, model, params, train, validation, execution, checkpoint or Checkpoint(Path("none.npz"), "any"))
+    kept = checkpoint or Checkpoint(Path("none.npz"), "any")
+    return fit(name, seed, model, params, train, validation, execution, kept)
 
 
 def execution_of(params: ModelParams, cores: int) -> Execution:
@@ -78,7 +82,7 @@ def test_every_model_trains_predicts_and_survives_saving(name: str, train: Part,
     result = fitted(name, model, params, train, validation)
     assert list(result.curves.columns) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
     assert result.curves["epoch"].tolist() == [1, 2]
-    assert Path(f"dvclive/{name}/report.html").exists()
+    assert Path(f"dvclive/{name}/0/report.html").exists()
 
     probabilities = predict(model, validation.images)
     assert probabilities.shape == (300, 10)
@@ -112,7 +116,7 @@ def test_the_first_steps_are_those_of_plain_keras(name: str, train: Part, valida
     settings = params.optimizer.model_dump(exclude={"name"})
     optimizer = keras.optimizers.get({"class_name": params.optimizer.name, "config": settings})
     plain.compile(optimizer, "sparse_categorical_crossentropy")
-    blocks = epoch_blocks(batches * 32, size, params.seed, epoch=0, batches_per_block=1)
+    blocks = epoch_blocks(batches * 32, size, seed=0, epoch=0, batches_per_block=1)
     order = np.concatenate([block[0] for block in blocks])
     history = plain.fit(first.images[order], first.labels[order], batch_size=size, shuffle=False, verbose=0).history
 
@@ -186,13 +190,51 @@ def test_a_checkpoint_of_something_else_is_not_used(
 @pytest.mark.parametrize("name", ["mlp", "cnn1"])
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(name: str, train: Part, validation: Part) -> None:
     def predicted(seed: int) -> bytes:
-        params = params_of(name, seed=seed, epochs=2)
-        model = model_of(params)
-        fitted(name, model, params, train, validation)
+        params = params_of(name, epochs=2)
+        model = model_of(params, seed=seed)
+        fitted(name, model, params, train, validation, seed=seed)
         return predict(model, validation.images).tobytes()
 
     assert predicted(seed=0) == predicted(seed=0)
     assert predicted(seed=0) != predicted(seed=1)
+
+
+@pytest.mark.parametrize("name", ["dense128", "cnn1"])
+def test_a_seed_trains_the_same_after_others_and_the_most_accurate_on_validation_is_kept(
+    name: str, train: Part, validation: Part, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.training.train.set_up", lambda *_: None)  # this process has computed before
+    parts = {"train": train, "validation": validation, "test": train}
+    together, alone = (
+        train_model(name, params_of(name, epochs=2, seeds=seeds), parts, MINMAX, 10, []) for seeds in ([0, 1, 2], [2])
+    )
+    assert together.probabilities["test"].shape == (3, 300, 10)
+    assert together.probabilities["test"][2].tobytes() == alone.probabilities["test"][0].tobytes()
+
+    accuracies = [
+        np.mean(of_seed.argmax(axis=1) == validation.labels) for of_seed in together.probabilities["validation"]
+    ]
+    assert [seed["validation_accuracy"] for seed in together.record["seeds"]] == pytest.approx(accuracies)
+    kept = int(np.argmax(accuracies))
+    assert together.record["seed"] == kept
+    np.testing.assert_array_equal(predict(together.model, train.images), together.probabilities["test"][kept])
+    assert together.curves["val_accuracy"].max() == pytest.approx(accuracies[kept])
+
+
+def test_a_killed_training_does_not_repeat_the_seeds_that_were_done(
+    train: Part, validation: Part, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pipeline.training.train.set_up", lambda *_: None)
+    parts = {"train": train, "validation": validation}
+    params = params_of("mlp", epochs=3, seeds=[4, 5])
+    undisturbed = train_model("mlp", params, parts, MINMAX, 10, [])
+    Path("data/checkpoints/mlp-5.npz").unlink()
+    again = train_model("mlp", params, parts, MINMAX, 10, [])
+    assert capsys.readouterr().out == "goes on after epoch 3, from data/checkpoints/mlp-4.npz\n"
+    for part in parts:
+        assert again.probabilities[part].tobytes() == undisturbed.probabilities[part].tobytes()
+    forget("mlp")
+    assert not list(Path("data/checkpoints").iterdir())
 
 
 def test_the_best_epoch_by_validation_is_kept(train: Part, validation: Part) -> None:
@@ -213,7 +255,7 @@ def test_a_loss_that_is_not_finite_stops_the_training_with_its_epoch_and_batch(t
         "simple_nn", epochs=5, optimizer=MODELS["simple_nn"].optimizer.model_copy(update={"learning_rate": 1e30})
     )
     with pytest.raises(
-        InputError, match=r"models\.simple_nn: found a loss that is not finite in epoch 1, batch 2, .*1e\+30"
+        InputError, match=r"models\.simple_nn: found a loss that is not finite in epoch 1, batch 2 of seed 0, .*1e\+30"
     ):
         fitted("simple_nn", model_of(params), params, train, validation)
 

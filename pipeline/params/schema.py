@@ -227,7 +227,14 @@ class ModelParams(Section):
     optimizer: OptimizerParams
     batch_size: PositiveInt | Literal["full"]
     epochs: PositiveInt
-    seed: Seed
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def refuse_equal_seeds(self) -> Self:
+        """A seed that counts twice would pass for less chance than there is."""
+        if len(set(self.seeds)) < len(self.seeds):
+            raise PydanticCustomError("seeds", "seeds must differ", {"key": "seeds"})
+        return self
 
     @property
     def options(self) -> dict[str, Any]:

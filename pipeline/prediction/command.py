@@ -79,7 +79,7 @@ def run_predict(arguments: Namespace) -> None:
     params = read_params()
     name = arguments.model or params.model
     architecture = model_named(params, name).architecture
-    path = existing(Path(f"data/models/{name}.keras"), f"train@{name}")
+    path = existing(Path(f"data/models/{name}/model.keras"), f"train@{name}")
     description = read_description()
     classes = description.classes
     number = len(arguments.index or arguments.files)

@@ -74,7 +74,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
             self.written = now
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Take the best weights."""
+        """Write the file, for the time that other seeds take; take the best weights."""
+        self._write()
         self.model.set_weights(self.best_weights)
 
     def _write(self) -> None:

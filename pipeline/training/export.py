@@ -1,4 +1,4 @@
-"""Export to ONNX, for use without Keras."""
+"""Write a trained model: for Keras, and as ONNX for use without it."""
 
 import warnings
 from pathlib import Path
@@ -6,7 +6,17 @@ from pathlib import Path
 import keras
 
 from pipeline.artifacts import replacing
-from pipeline.errors import InputError
+
+
+def write_model(model: keras.Model, folder: Path) -> None:
+    """Write ``model.keras`` and, where TensorFlow trains, ``model.onnx`` into `folder`.
+
+    From no other backend does Keras export all layers: ONNX Runtime refuses pooling as it comes from JAX.
+    """
+    with replacing(folder / "model.keras") as path:
+        model.save(path)
+    if keras.backend.backend() == "tensorflow":
+        export_onnx(model, folder / "model.onnx")
 
 
 def export_onnx(model: keras.Model, path: Path) -> None:
@@ -14,11 +24,7 @@ def export_onnx(model: keras.Model, path: Path) -> None:
 
     The file's input ``pixels`` is float32 (n, height, width, channels), raw, 0 to 255; its output ``probabilities``
     float32 (n, classes), each row summing to 1. n is free.
-
-    Raises InputError under another backend than TensorFlow: pooling as exported from JAX is refused by ONNX Runtime.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise InputError(f"KERAS_BACKEND: found {keras.backend.backend()}, expected tensorflow to export to ONNX")
     pixels = keras.Input(model.input_shape[1:], name="pixels")
     answers = model(pixels)
     probabilities = answers / keras.ops.sum(answers, axis=1, keepdims=True)

@@ -38,9 +38,10 @@ class Fit:
 class StopAtDivergence(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """Raise InputError as soon as the loss is no longer finite, naming epoch and batch, both from 1."""
 
-    def __init__(self, name: str, learning_rate: float) -> None:
+    def __init__(self, name: str, seed: int, learning_rate: float) -> None:
         super().__init__()
         self.name = name
+        self.seed = seed
         self.learning_rate = learning_rate
         self.epoch = self.finite_before = 0
 
@@ -54,8 +55,8 @@ class StopAtDivergence(keras.callbacks.Callback):  # type: ignore[misc]  # Keras
         if not math.isfinite((logs or {})["loss"]):
             number = self._finite_batches(batch) - self.finite_before + 1
             raise InputError(
-                f"models.{self.name}: found a loss that is not finite in epoch {self.epoch}, batch {number}, expected "
-                f"one that falls; optimizer.learning_rate {self.learning_rate} may be too high"
+                f"models.{self.name}: found a loss that is not finite in epoch {self.epoch}, batch {number} of seed "
+                f"{self.seed}, expected one that falls; optimizer.learning_rate {self.learning_rate} may be too high"
             )
 
     def _finite_batches(self, batch: int) -> int:
@@ -78,6 +79,7 @@ def with_normalization(network: keras.Model, normalization: Normalization) -> ke
 
 def fit(
     name: str,
+    seed: int,
     model: keras.Model,
     params: ModelParams,
     train: Part,
@@ -87,8 +89,8 @@ def fit(
 ) -> Fit:
     """Fit `model` on `train` and leave it with the weights of the epoch most accurate on `validation`.
 
-    The earliest of equally accurate epochs is kept. ``dvclive/<name>/report.html`` shows the curves meanwhile. A
-    training that was killed goes on from its `checkpoint`.
+    The earliest of equally accurate epochs is kept. ``dvclive/<name>/<seed>/report.html`` shows the curves meanwhile.
+    A training that was killed goes on from its `checkpoint`.
 
     Raises InputError when the loss is no longer finite.
     """
@@ -99,8 +101,8 @@ def fit(
     done = checkpoint.restore(trainer)
     if done:
         print(f"goes on after epoch {done}, from {checkpoint.path}")
-    batches, steps = _batches(params, train, execution.batches_per_call, done)
-    with Live(f"dvclive/{name}", report="html", save_dvc_exp=False, dvcyaml=None, resume=done > 0) as live:
+    batches, steps = _batches(params, seed, train, execution.batches_per_call, done)
+    with Live(f"dvclive/{name}/{seed}", report="html", save_dvc_exp=False, dvcyaml=None, resume=done > 0) as live:
         trainer.fit(
             batches,
             steps_per_epoch=steps,
@@ -110,7 +112,7 @@ def fit(
             validation_data=(validation.images, validation.labels),
             validation_batch_size=BATCH_SIZE,
             callbacks=[
-                StopAtDivergence(name, params.optimizer.learning_rate),
+                StopAtDivergence(name, seed, params.optimizer.learning_rate),
                 checkpoint,
                 LiveCurves(live),
                 TqdmCallback(verbose=0),
@@ -143,7 +145,7 @@ def _compiled(model: keras.Model, params: ModelParams, train: Part, execution: E
     return loop
 
 
-def _batches(params: ModelParams, train: Part, batches_per_call: int, done: int) -> tuple[Any, int]:
+def _batches(params: ModelParams, seed: int, train: Part, batches_per_call: int, done: int) -> tuple[Any, int]:
     """The batches of all epochs after `done`, one epoch after another, and how many pieces make an epoch.
 
     Any backend meets the same images in the same order; a `DeviceLoop` takes indices, many batches at a time.
@@ -153,7 +155,7 @@ def _batches(params: ModelParams, train: Part, batches_per_call: int, done: int)
     batch_size = batch_size_of(params, images)
 
     def epoch(number: int) -> Iterator[Indices]:
-        return epoch_blocks(images, batch_size, params.seed, number, batches_per_call)
+        return epoch_blocks(images, batch_size, seed, number, batches_per_call)
 
     def blocks() -> Iterator[Indices]:
         first = min(done, params.epochs - 1)  # Keras looks at a batch even where no epoch is left

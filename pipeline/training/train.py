@@ -1,6 +1,6 @@
 """Train one model from its parameters, the fastest way that this machine has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -17,9 +17,9 @@ from pipeline.params.schema import ModelParams
 from pipeline.training.batches import batch_size_of
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import describe, make_repeatable
-from pipeline.training.execution import execution_for, set_up, usable_cores
+from pipeline.training.execution import Execution, execution_for, set_up, usable_cores
 from pipeline.training.fingerprint import fingerprint
-from pipeline.training.fit import fit, with_normalization
+from pipeline.training.fit import Fit, fit, with_normalization
 from pipeline.training.predict import BATCH_SIZE, predict
 
 CHECKPOINTS = Path("data/checkpoints")
@@ -27,12 +27,25 @@ CHECKPOINTS = Path("data/checkpoints")
 
 @dataclass(frozen=True)
 class Trained:
-    """A model of raw pixels, its curves (a row an epoch), what it predicts, and what the run was."""
+    """A model of raw pixels and its curves, a row an epoch: those of the seed most accurate on the validation part.
+
+    `probabilities` are float32 (seeds, n, classes) for each part, in the order of the seeds in the parameters;
+    `record` says what the run was.
+    """
 
     model: keras.Model
     curves: pd.DataFrame
     probabilities: Mapping[str, npt.NDArray[np.float32]]
-    record: Mapping[str, int | float | str]
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _OfSeed:
+    seed: int
+    model: keras.Model
+    fit: Fit
+    probabilities: Mapping[str, npt.NDArray[np.float32]]
+    validation_accuracy: float
 
 
 def train(
@@ -43,13 +56,42 @@ def train(
     classes: int,
     files: Sequence[Path],
 ) -> Trained:
-    """Train the entry `name` of ``models`` on the parts train and validation, and predict every part.
+    """Train the entry `name` of ``models`` on the parts train and validation, once a seed, and predict every part.
 
-    `files` hold the parts. While it trains, ``data/checkpoints/<name>.npz`` is what a killed training goes on from;
-    `forget` it when the results are safe. Nothing may be computed before in this process: threads are set here.
+    `files` hold the parts. ``data/checkpoints/<name>-<seed>.npz`` is what a killed training goes on from, after the
+    seeds that were done; `forget` them when the results are safe. Nothing may be computed before in this process:
+    threads are set here.
 
     Raises InputError when the loss is no longer finite.
     """
+    network, execution = set_up_for(params, parts, classes)
+    device = describe() | asdict(execution)
+
+    def with_seed(seed: int) -> _OfSeed:
+        make_repeatable(seed)
+        model = with_normalization(network(), normalization)
+        settings = {"params": params.model_dump(exclude={"seeds"}), "seed": seed, "device": device}
+        checkpoint = Checkpoint(_checkpoint(name, seed), fingerprint(files, settings))
+        result = fit(name, seed, model, params, parts["train"], parts["validation"], execution, checkpoint)
+        if execution.precision != "float32":  # what is kept computes alike on every device, and in ONNX
+            keras.config.set_dtype_policy("float32")
+            weights, model = model.get_weights(), with_normalization(network(), normalization)
+            model.set_weights(weights)
+            keras.config.set_dtype_policy(execution.precision)
+        probabilities = {part: predict(model, data.images, execution.shards) for part, data in parts.items()}
+        right = probabilities["validation"].argmax(axis=1) == parts["validation"].labels
+        return _OfSeed(seed, model, result, probabilities, float(right.mean()))
+
+    found = [with_seed(seed) for seed in params.seeds]
+    kept = max(found, key=lambda one: one.validation_accuracy)
+    probabilities = {part: np.stack([one.probabilities[part] for one in found]) for part in parts}
+    return Trained(kept.model, kept.fit.curves, probabilities, _record(found, kept) | device)
+
+
+def set_up_for(
+    params: ModelParams, parts: Mapping[str, Part], classes: int
+) -> tuple[Callable[[], keras.Model], Execution]:
+    """Set this process up for the network of `params`; gives what builds it, and how it is trained."""
     shape = parts["train"].images.shape[1:]
 
     def network() -> keras.Model:
@@ -59,31 +101,34 @@ def train(
     images = [len(data.labels) for data in parts.values()]
     execution = execution_for(network, batch_size_of(params, len(parts["train"].labels)), cores, [*images, BATCH_SIZE])
     set_up(execution, cores)
-    make_repeatable(params.seed)
-    trained = network()
-    model = with_normalization(trained, normalization)
-    device = describe() | asdict(execution)
-    checkpoint = Checkpoint(_checkpoint(name), fingerprint(files, {"params": params.model_dump(), "device": device}))
-    result = fit(name, model, params, parts["train"], parts["validation"], execution, checkpoint)
-    record: dict[str, Any] = {
-        "parameters": trained.count_params(),
-        "epochs": len(result.curves),
-        "best_epoch": result.best_epoch,
-        "seconds_per_epoch": median(result.seconds),
-        "seconds": sum(result.seconds),
+    return network, execution
+
+
+def _record(found: Sequence[_OfSeed], kept: _OfSeed) -> dict[str, Any]:
+    return {
+        "parameters": kept.model.count_params(),
+        "seed": kept.seed,
+        "epochs": len(kept.fit.curves),
+        "best_epoch": kept.fit.best_epoch,
+        "seconds_per_epoch": median(kept.fit.seconds),
+        "seconds": sum(sum(one.fit.seconds) for one in found),
+        "seeds": [
+            {
+                "seed": one.seed,
+                "best_epoch": one.fit.best_epoch,
+                "validation_accuracy": one.validation_accuracy,
+                "seconds": sum(one.fit.seconds),
+            }
+            for one in found
+        ],
     }
-    if execution.precision != "float32":  # what is kept computes alike on every device, and in ONNX
-        keras.config.set_dtype_policy("float32")
-        weights, model = model.get_weights(), with_normalization(network(), normalization)
-        model.set_weights(weights)
-    probabilities = {part: predict(model, data.images, execution.shards) for part, data in parts.items()}
-    return Trained(model, result.curves, probabilities, record | device)
 
 
 def forget(name: str) -> None:
-    """Remove the checkpoint of a training whose results are safe."""
-    _checkpoint(name).unlink(missing_ok=True)
+    """Remove the checkpoints of a training whose results are safe."""
+    for path in CHECKPOINTS.glob(f"{name}-*.npz"):
+        path.unlink()
 
 
-def _checkpoint(name: str) -> Path:
-    return CHECKPOINTS / f"{name}.npz"
+def _checkpoint(name: str, seed: int) -> Path:
+    return CHECKPOINTS / f"{name}-{seed}.npz"
