@@ -20,6 +20,7 @@ from pipeline.training.execution import Execution
 from pipeline.training.fit import fit, with_normalization
 
 Matrix = npt.NDArray[np.float64]
+RECIPES = read_params().recipes
 MODELS = read_params().models
 PARAMS = MODELS["single_layer"]
 
@@ -94,8 +95,10 @@ def test_single_layer_takes_a_full_batch_step_of_gradient_descent(
     part = Part(images[..., np.newaxis], labels)
     fit(
         "single_layer",
+        0,
         with_normalization(network, Normalization(0, 255)),
         PARAMS.model_copy(update={"epochs": 1}),
+        RECIPES["plain"],
         part,
         part,
         Execution(shards=1, xla=True),

@@ -93,7 +93,7 @@ from pipeline.catalogue import build
 from pipeline.dataset.parts import Part, read_parts
 from pipeline.errors import InputError
 from pipeline.params.reading import read_params
-from pipeline.training.batches import epoch_blocks
+from pipeline.training.batches import epoch_order
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import make_repeatable
 from pipeline.training.execution import Execution
@@ -103,6 +103,7 @@ parts, normalization = read_parts(Path("data/prepared.npz"), Path("data/split.np
 train = Part(parts["train"].images[:100], parts["train"].labels[:100])
 
 def fitted(batches_per_call, rate=0.001):
+    recipe = read_params().recipes["plain"]
     params = read_params().models["mlp"]
     optimizer = params.optimizer.model_copy(update={"learning_rate": rate})
     params = params.model_copy(update={"epochs": 1, "batch_size": 32, "optimizer": optimizer})
@@ -110,10 +111,11 @@ def fitted(batches_per_call, rate=0.001):
     model = with_normalization(build("mlp", (28, 28, 1), 10, params.options), normalization)
     if batches_per_call:
         execution = Execution(shards=1, xla=True, batches_per_call=batches_per_call)
-        result = fit("mlp", model, params, train, parts["validation"], execution, Checkpoint(Path("none.npz"), ""))
+        checkpoint = Checkpoint(Path("none.npz"), "")
+        result = fit("mlp", 0, model, params, recipe, train, parts["validation"], execution, checkpoint)
         Path("none.npz").unlink(missing_ok=True)
         return result.curves["loss"][0]
-    order = np.concatenate([block.ravel() for block in epoch_blocks(100, 32, 0, 0, 1)])
+    order = epoch_order(100, seed=0, epoch=0)
     model.compile(keras.optimizers.Adam(0.001), "sparse_categorical_crossentropy")
     history = model.fit(train.images[order], train.labels[order], batch_size=32, shuffle=False, verbose=0)
     return history.history["loss"][0]

@@ -15,14 +15,16 @@ from pipeline.dataset.parts import Normalization, Part
 from pipeline.errors import InputError
 from pipeline.params.reading import read_params
 from pipeline.params.schema import ModelParams
-from pipeline.training.batches import batch_size_of, epoch_blocks
+from pipeline.training.batches import batch_size_of, epoch_blocks, epoch_order
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import describe, make_repeatable
 from pipeline.training.execution import Execution, execution_for
 from pipeline.training.fit import Fit, fit, with_normalization
 from pipeline.training.predict import predict
 
-MODELS = read_params().models
+PARAMS = read_params()
+MODELS = PARAMS.models
+PLAIN = PARAMS.recipes["plain"]
 MINMAX = Normalization(offset=0, scale=255)
 
 
@@ -61,7 +63,8 @@ def fitted(
     """Fit as the stage does on two cores, whichever machine this is."""
     execution = execution_of(params, cores=2)
     Path("none.npz").unlink(missing_ok=True)
-    return fit(name, model, params, train, validation, execution, checkpoint or Checkpoint(Path("none.npz"), "any"))
+    kept = checkpoint or Checkpoint(Path("none.npz"), "any")
+    return fit(name, params.seed, model, params, PLAIN, train, validation, execution, kept)
 
 
 def execution_of(params: ModelParams, cores: int) -> Execution:
@@ -112,8 +115,7 @@ def test_the_first_steps_are_those_of_plain_keras(name: str, train: Part, valida
     settings = params.optimizer.model_dump(exclude={"name"})
     optimizer = keras.optimizers.get({"class_name": params.optimizer.name, "config": settings})
     plain.compile(optimizer, "sparse_categorical_crossentropy")
-    blocks = epoch_blocks(batches * 32, size, params.seed, epoch=0, batches_per_block=1)
-    order = np.concatenate([block[0] for block in blocks])
+    order = epoch_order(batches * 32, params.seed, epoch=0)
     history = plain.fit(first.images[order], first.labels[order], batch_size=size, shuffle=False, verbose=0).history
 
     assert result.curves["loss"][0] == pytest.approx(history["loss"][0], rel=1e-5)
@@ -220,7 +222,8 @@ def test_a_loss_that_is_not_finite_stops_the_training_with_its_epoch_and_batch(t
 
 def test_an_epoch_meets_every_image_once_in_an_order_of_its_own() -> None:
     def order(epoch: int) -> list[int]:
-        blocks = list(epoch_blocks(images=103, batch_size=10, seed=0, epoch=epoch, batches_per_block=4))
+        columns = {"index": epoch_order(images=103, seed=0, epoch=epoch)}
+        blocks = [block["index"] for block in epoch_blocks(columns, batch_size=10, batches_per_block=4)]
         assert [block.shape for block in blocks] == [(4, 10), (4, 10), (2, 10), (1, 3)]
         return [index for block in blocks for index in block.ravel().tolist()]
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from pipeline.catalogue import build
 from pipeline.dataset.parts import Normalization, Part
+from pipeline.params.recipes import Recipe
 from pipeline.params.schema import ModelParams
 from pipeline.training.batches import batch_size_of
 from pipeline.training.checkpoint import Checkpoint
@@ -20,6 +21,7 @@ from pipeline.training.device import describe, make_repeatable
 from pipeline.training.execution import execution_for, set_up, usable_cores
 from pipeline.training.fingerprint import fingerprint
 from pipeline.training.fit import fit, with_normalization
+from pipeline.training.mirror import mirror_averaged
 from pipeline.training.predict import BATCH_SIZE, predict
 
 CHECKPOINTS = Path("data/checkpoints")
@@ -38,12 +40,13 @@ class Trained:
 def train(
     name: str,
     params: ModelParams,
+    recipe: Recipe,
     parts: Mapping[str, Part],
     normalization: Normalization,
     classes: int,
     files: Sequence[Path],
 ) -> Trained:
-    """Train the entry `name` of ``models`` on the parts train and validation, and predict every part.
+    """Train the entry `name` of ``models`` by its `recipe` on the parts train and validation, and predict every part.
 
     `files` hold the parts. While it trains, ``data/checkpoints/<name>.npz`` is what a killed training goes on from;
     `forget` it when the results are safe. Nothing may be computed before in this process: threads are set here.
@@ -63,8 +66,9 @@ def train(
     trained = network()
     model = with_normalization(trained, normalization)
     device = describe() | asdict(execution)
-    checkpoint = Checkpoint(_checkpoint(name), fingerprint(files, {"params": params.model_dump(), "device": device}))
-    result = fit(name, model, params, parts["train"], parts["validation"], execution, checkpoint)
+    settings = {"params": params.model_dump(), "recipe": recipe.model_dump(), "device": device}
+    checkpoint = Checkpoint(_checkpoint(name), fingerprint(files, settings))
+    result = fit(name, params.seed, model, params, recipe, parts["train"], parts["validation"], execution, checkpoint)
     record: dict[str, Any] = {
         "parameters": trained.count_params(),
         "epochs": len(result.curves),
@@ -76,6 +80,8 @@ def train(
         keras.config.set_dtype_policy("float32")
         weights, model = model.get_weights(), with_normalization(network(), normalization)
         model.set_weights(weights)
+    if recipe.test_time_mirror:
+        model = mirror_averaged(model)
     probabilities = {part: predict(model, data.images, execution.shards) for part, data in parts.items()}
     return Trained(model, result.curves, probabilities, record | device)
 
