@@ -21,6 +21,8 @@ class EvaluateAverages(keras.callbacks.Callback):  # type: ignore[misc]  # Keras
         weights = self.model.trainable_variables
         self.trained = [keras.ops.convert_to_numpy(weight) for weight in weights]
         self.model.optimizer.finalize_variable_values(weights)
+        for weight in weights:  # in memory of their own: JAX gives away what it evaluates
+            weight.assign(keras.ops.convert_to_numpy(weight).copy())
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """Put them back."""
