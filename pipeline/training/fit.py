@@ -1,9 +1,7 @@
 """Compile and fit a model, keeping the best epoch by validation accuracy."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import keras
@@ -16,13 +14,14 @@ from pipeline.errors import InputError
 from pipeline.params.recipes import Recipe
 from pipeline.params.schema import ModelParams
 from pipeline.training.augmentation import Augmentation
-from pipeline.training.batches import Block, batch_size_of, epoch_blocks, epoch_order
+from pipeline.training.batches import batch_size_of
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.execution import Execution
 from pipeline.training.live_curves import LiveCurves
 from pipeline.training.loop import Loop
 from pipeline.training.mirror import mirror_averaged
 from pipeline.training.optimizers import make_optimizer
+from pipeline.training.order import Order
 from pipeline.training.predict import BATCH_SIZE
 from pipeline.training.weight_averaging import EvaluateAverages
 
@@ -104,7 +103,7 @@ def fit(
     if params.batch_size == "full" and not augmentation.changes_images:  # the same batch every time: normalized once
         normalization, model = model.layers
         train, validation = (Part(normalization(part.images), part.labels) for part in (train, validation))
-    order = _Order(augmentation, seed, len(train.labels), batch_size_of(params, len(train.labels)), params.epochs)
+    order = Order(augmentation, seed, len(train.labels), batch_size_of(params, len(train.labels)), params.epochs)
     loop = _loop(model, mirror_averaged(model) if recipe.test_time_mirror else model, train, augmentation, execution)
     fused = keras.backend.backend() == "tensorflow" and not execution.xla
     loop.compile(
@@ -154,40 +153,3 @@ def _loop(
 
         return device_loop_jax.DeviceLoop(model, evaluated, train, augmentation)
     return Loop(model, evaluated, train, augmentation)
-
-
-@dataclass(frozen=True)
-class _Order:
-    """Which images are met in which epoch, and what is drawn for them: the same on any backend."""
-
-    augmentation: Augmentation
-    seed: int
-    images: int
-    batch_size: int
-    epochs: int
-
-    @property
-    def batches(self) -> int:
-        """Batches in an epoch."""
-        return -(-self.images // self.batch_size)
-
-    @property
-    def whole_batch_size(self) -> int | None:
-        """Images in each batch; None where the last is smaller."""
-        return None if self.images % self.batch_size else self.batch_size
-
-    def epoch(self, number: int, batches_per_block: int) -> Iterator[Block]:
-        """The blocks of one epoch, from 0."""
-        order = epoch_order(self.images, self.seed, number)
-        columns = {"index": order, **self.augmentation.draws(order, self.seed, number)}
-        return epoch_blocks(columns, self.batch_size, batches_per_block)
-
-    def blocks(self, done: int, batches_per_block: int) -> Iterator[Block]:
-        """The blocks of all epochs after `done`."""
-        first = min(done, self.epochs - 1)  # Keras looks at a batch even where no epoch is left
-        return chain.from_iterable(self.epoch(number, batches_per_block) for number in range(first, self.epochs))
-
-    def blocks_per_epoch(self, batches_per_block: int) -> int:
-        """Blocks in an epoch."""
-        whole, left_over = divmod(self.images, self.batch_size)
-        return -(-whole // batches_per_block) + (left_over > 0)
