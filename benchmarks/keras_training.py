@@ -19,6 +19,7 @@ from pipeline.artifacts import read_npz
 from pipeline.catalogue import build
 from pipeline.dataset.parts import Normalization, Part
 from pipeline.params.reading import model_named, read_params
+from pipeline.params.recipes import Recipe
 from pipeline.params.schema import ModelParams
 from pipeline.training.batches import batch_size_of
 from pipeline.training.checkpoint import Checkpoint
@@ -81,7 +82,7 @@ def plain_keras(params: ModelParams, part: Part, classes: int) -> tuple[list[flo
     return times.seconds, history["loss"][-1]
 
 
-def by_pipeline(name: str, params: ModelParams, part: Part, classes: int) -> tuple[list[float], float]:
+def by_pipeline(name: str, params: ModelParams, recipe: Recipe, part: Part, classes: int) -> tuple[list[float], float]:
     """Train as ``train@<name>`` does, validating on one image; gives the same."""
     network, execution = set_up_for(params, {"train": part}, classes)
     seed = params.seeds[0]
@@ -90,7 +91,7 @@ def by_pipeline(name: str, params: ModelParams, part: Part, classes: int) -> tup
     one_image = Part(part.images[:1], part.labels[:1])
     with TemporaryDirectory() as folder, chdir(folder):  # where the live report goes
         times = TrainingTimes(Path("checkpoint.npz"))
-        curves = fit(name, seed, model, params, part, one_image, execution, times).curves
+        curves = fit(name, seed, model, params, recipe, part, one_image, execution, times).curves
     return times.training_seconds, float(curves["loss"].iloc[-1])
 
 
@@ -113,18 +114,19 @@ def described(params: ModelParams, shape: tuple[int, int, int], classes: int) ->
 def main() -> None:
     """Do the task: ``way`` (keras, pipeline or describe), ``model`` or ``models``, ``epochs``, ``data``."""
     task = json.load(sys.stdin)
-    models = read_params().models
+    everything = read_params()
+    models = everything.models
     arrays = read_npz(Path(task["data"]))
     part = Part(arrays["images"], arrays["labels"])
     if task["way"] == "describe":
         networks = {name: described(models[name], part.images.shape[1:], task["classes"]) for name in task["models"]}
         found = {"networks": networks, "machine": describe()}
     else:
-        params = model_named(read_params(), task["model"]).model_copy(update={"epochs": task["epochs"]})
+        params = model_named(everything, task["model"]).model_copy(update={"epochs": task["epochs"]})
         if task["way"] == "keras":
             seconds, loss = plain_keras(params, part, task["classes"])
         else:
-            seconds, loss = by_pipeline(task["model"], params, part, task["classes"])
+            seconds, loss = by_pipeline(task["model"], params, everything.recipes[params.recipe], part, task["classes"])
         found = {"seconds": seconds, "loss": loss, "peak_memory": peak_memory()}
     print(json.dumps(found, default=str))
 

@@ -20,6 +20,7 @@ from pipeline.training.execution import Execution
 from pipeline.training.fit import fit, with_normalization
 
 Matrix = npt.NDArray[np.float64]
+RECIPES = read_params().recipes
 MODELS = read_params().models
 PARAMS = MODELS["single_layer"]
 
@@ -97,6 +98,7 @@ def test_single_layer_takes_a_full_batch_step_of_gradient_descent(
         0,
         with_normalization(network, Normalization(0, 255)),
         PARAMS.model_copy(update={"epochs": 1}),
+        RECIPES["plain"],
         part,
         part,
         Execution(shards=1, xla=True),
@@ -146,3 +148,19 @@ def test_a_mistake_in_an_architecture_is_not_taken_for_a_matter_of_size() -> Non
     with pytest.raises(ValueError, match="filters") as error:
         build("cnn_grid", (28, 28, 1), 10, {"blocks": 1, "dense_layers": 1, "nodes": -1})
     assert not isinstance(error.value, InputError)
+
+
+def test_the_file_for_wide_residual_networks_differs_from_params_in_models_and_recipes_alone() -> None:
+    wide = read_params(Path("docs/wide_resnet.yaml"))
+    assert (wide.data, wide.split) == (read_params().data, read_params().split)
+    assert {params.architecture for params in wide.models.values()} == {"wide_resnet"}
+
+
+def test_a_wide_residual_network_has_the_layers_that_its_name_counts() -> None:
+    network = build("wide_resnet", (28, 28, 1), 10, {"depth": 16, "widen_factor": 2, "dropout": 0.3})
+    kernels = [layer.kernel.shape for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    threes = [shape for shape in kernels if shape[0] == 3]
+    shortcuts = [shape for shape in kernels if shape[0] == 1]
+    assert len(threes) + len(shortcuts) == 16
+    assert [shape[-1] for shape in shortcuts] == [32, 64, 128]
+    assert network.layers[-2].input.shape == (None, 7, 7, 128)

@@ -27,6 +27,16 @@ def test_a_learning_rate_reruns_its_model_and_changing_it_back_restores(
     assert clone.dvc("repro") == Repro(ran=NOTHING, restored=changed)
 
 
+def test_a_recipe_retrains_the_models_that_name_it(clone: Clone) -> None:
+    clone.change("recipes.fast.shift", 1)
+    assert clone.dvc("repro").ran == NOTHING
+    clone.change("models.cnn1.recipe", "fast")
+    ran = clone.dvc("repro").ran
+    assert {stage for stage in ran if stage.startswith("train@")} == {"train@cnn1"}
+    predicted = clone.run("python", "-m", "pipeline", "predict", "--model", "cnn1", "--index", "15")
+    assert "test image 15" in predicted
+
+
 def test_editing_an_architecture_reruns_that_one_alone(clone: Clone) -> None:
     clone.replace("pipeline/architectures/cnn1.py", "Dropout(0.5)", "Dropout(0.4)")
     assert clone.dvc("repro").ran == {"train@cnn1", "evaluate@cnn1", "report"}

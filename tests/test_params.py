@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
 from pipeline.errors import InputError
-from pipeline.params import schema
+from pipeline.params import recipes, schema
 from pipeline.params.reading import model_named, read_params
 
 PARAMS = Path("params.yaml")
@@ -39,7 +39,7 @@ MISTAKES = [
     (
         "    optimizer: {name: nadam, learning_rate: 0.001}",
         "    optimizer: {name: adamm, learning_rate: 0.001}",
-        r"models\.cnn1\.optimizer\.name: found 'adamm', expected: .*'adam', 'nadam', 'rmsprop', 'sgd', 'adamw'",
+        r"models\.cnn1\.optimizer\.name: found 'adamm', expected: .*'adam', 'nadam', 'rmsprop', 'sgd', 'adamw', 'sgdw'",
     ),
     (
         "    optimizer: {name: nadam, learning_rate: 0.001}",
@@ -56,6 +56,29 @@ MISTAKES = [
         "    batch_size: all",
         r"models\.single_layer\.batch_size: found 'all', expected: .*'full'",
     ),
+    (
+        "    recipe: plain",
+        "    recipe: plane",
+        r"models\.dense128\.recipe: found 'plane', expected: .*a recipe; allowed: plain",
+    ),
+    (
+        "    flip: none ",
+        "    flip: sometimes ",
+        r"recipes\.plain\.flip: found 'sometimes', expected: .*'random' or 'alt",
+    ),
+    ("    shift: 0 ", "    shift: -1 ", r"recipes\.plain\.shift: found -1, expected: .*greater than or equal to 0"),
+    ("    label_smoothing: 0.0 ", "    label_smoothing: 1.0 ", r"recipes\.plain\.label_smoothing: found 1\.0, .*less"),
+    (
+        "    schedule: constant ",
+        "    schedule: {warm_up: 0.1, decay: sine} ",
+        r"recipes\.plain\.schedule\.decay: found 'sine', expected: .*'cosine' or 'linear'",
+    ),
+    (
+        "    schedule: constant ",
+        "    schedule: cosine ",
+        r"recipes\.plain\.schedule: found 'cosine', expected: .*'constant'",
+    ),
+    ("    averaging: null ", "    averaging: 1.0 ", r"recipes\.plain\.averaging: found 1\.0, expected: .*less than 1"),
     ("    layers: 2", "    layer: 2", r"models\.mlp\.layer: found 2, expected: no such key; allowed: .*layers, nodes"),
     ("    nodes: 64", "    nodes: 64.5", r"models\.mlp\.nodes: found 64\.5, expected: .*integer"),
     (
@@ -118,9 +141,8 @@ def test_the_schema_changes_no_value() -> None:
 
 def fields() -> list[tuple[str, FieldInfo]]:
     """Every parameter there can be, by its name in its section."""
-    sections = [
-        section for section in vars(schema).values() if isinstance(section, type) and issubclass(section, BaseModel)
-    ]
+    named = [*vars(schema).values(), *vars(recipes).values()]
+    sections = [section for section in named if isinstance(section, type) and issubclass(section, BaseModel)]
     sections += [member for member in get_args(get_args(schema.AnyModel)[0]) if issubclass(member, BaseModel)]
     return [field for section in sections for field in section.model_fields.items()]
 

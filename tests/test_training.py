@@ -15,7 +15,7 @@ from pipeline.dataset.parts import Normalization, Part
 from pipeline.errors import InputError
 from pipeline.params.reading import read_params
 from pipeline.params.schema import ModelParams
-from pipeline.training.batches import batch_size_of, epoch_blocks
+from pipeline.training.batches import batch_size_of, epoch_blocks, epoch_order
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import describe, make_repeatable
 from pipeline.training.execution import Execution, execution_for
@@ -24,7 +24,9 @@ from pipeline.training.predict import predict
 from pipeline.training.train import forget
 from pipeline.training.train import train as train_model
 
-MODELS = read_params().models
+PARAMS = read_params()
+MODELS = PARAMS.models
+PLAIN = PARAMS.recipes["plain"]
 MINMAX = Normalization(offset=0, scale=255)
 
 
@@ -65,7 +67,7 @@ def fitted(
     execution = execution_of(params, cores=2)
     Path("none.npz").unlink(missing_ok=True)
     kept = checkpoint or Checkpoint(Path("none.npz"), "any")
-    return fit(name, seed, model, params, train, validation, execution, kept)
+    return fit(name, seed, model, params, PLAIN, train, validation, execution, kept)
 
 
 def execution_of(params: ModelParams, cores: int) -> Execution:
@@ -116,8 +118,7 @@ def test_the_first_steps_are_those_of_plain_keras(name: str, train: Part, valida
     settings = params.optimizer.model_dump(exclude={"name"})
     optimizer = keras.optimizers.get({"class_name": params.optimizer.name, "config": settings})
     plain.compile(optimizer, "sparse_categorical_crossentropy")
-    blocks = epoch_blocks(batches * 32, size, seed=0, epoch=0, batches_per_block=1)
-    order = np.concatenate([block[0] for block in blocks])
+    order = epoch_order(batches * 32, seed=0, epoch=0)
     history = plain.fit(first.images[order], first.labels[order], batch_size=size, shuffle=False, verbose=0).history
 
     assert result.curves["loss"][0] == pytest.approx(history["loss"][0], rel=1e-5)
@@ -206,7 +207,8 @@ def test_a_seed_trains_the_same_after_others_and_the_most_accurate_on_validation
     monkeypatch.setattr("pipeline.training.train.set_up", lambda *_: None)  # this process has computed before
     parts = {"train": train, "validation": validation, "test": train}
     together, alone = (
-        train_model(name, params_of(name, epochs=2, seeds=seeds), parts, MINMAX, 10, []) for seeds in ([0, 1, 2], [2])
+        train_model(name, params_of(name, epochs=2, seeds=seeds), PLAIN, parts, MINMAX, 10, [])
+        for seeds in ([0, 1, 2], [2])
     )
     assert together.probabilities["test"].shape == (3, 300, 10)
     assert together.probabilities["test"][2].tobytes() == alone.probabilities["test"][0].tobytes()
@@ -227,9 +229,9 @@ def test_a_killed_training_does_not_repeat_the_seeds_that_were_done(
     monkeypatch.setattr("pipeline.training.train.set_up", lambda *_: None)
     parts = {"train": train, "validation": validation}
     params = params_of("mlp", epochs=3, seeds=[4, 5])
-    undisturbed = train_model("mlp", params, parts, MINMAX, 10, [])
+    undisturbed = train_model("mlp", params, PLAIN, parts, MINMAX, 10, [])
     Path("data/checkpoints/mlp-5.npz").unlink()
-    again = train_model("mlp", params, parts, MINMAX, 10, [])
+    again = train_model("mlp", params, PLAIN, parts, MINMAX, 10, [])
     assert capsys.readouterr().out == "goes on after epoch 3, from data/checkpoints/mlp-4.npz\n"
     for part in parts:
         assert again.probabilities[part].tobytes() == undisturbed.probabilities[part].tobytes()
@@ -262,7 +264,8 @@ def test_a_loss_that_is_not_finite_stops_the_training_with_its_epoch_and_batch(t
 
 def test_an_epoch_meets_every_image_once_in_an_order_of_its_own() -> None:
     def order(epoch: int) -> list[int]:
-        blocks = list(epoch_blocks(images=103, batch_size=10, seed=0, epoch=epoch, batches_per_block=4))
+        columns = {"index": epoch_order(images=103, seed=0, epoch=epoch)}
+        blocks = [block["index"] for block in epoch_blocks(columns, batch_size=10, batches_per_block=4)]
         assert [block.shape for block in blocks] == [(4, 10), (4, 10), (2, 10), (1, 3)]
         return [index for block in blocks for index in block.ravel().tolist()]
 

@@ -10,8 +10,6 @@ from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     NonNegativeFloat,
@@ -24,6 +22,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from pipeline.params.options import architectures, with_options
+from pipeline.params.recipes import Recipe
+from pipeline.params.section import Section
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -44,22 +44,6 @@ TAKEN = {
     "size": "DVC's run cache overlooks parameters called so",  # github.com/treeverse/dvc/issues/10296
     "nfiles": "DVC's run cache overlooks parameters called so",
 }
-
-
-class Section(BaseModel):
-    """A mapping of ``params.yaml``: its keys are exactly the fields."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def refuse_unknown_keys(cls, section: Any) -> Any:
-        """Name the keys that are allowed, which pydantic's own error does not."""
-        for key in section if isinstance(section, dict) else ():
-            if key not in cls.model_fields:
-                context = {"key": key, "allowed": ", ".join(cls.model_fields)}
-                raise PydanticCustomError("unknown_key", "no such key; allowed: {allowed}", context)
-        return section
 
 
 class UrlSource(Section):
@@ -217,13 +201,23 @@ class AdamwOptimizer(Section):
     weight_decay: NonNegativeFloat
 
 
-OptimizerParams = Annotated[AdaptiveOptimizer | SgdOptimizer | AdamwOptimizer, Discriminator("name")]
+class SgdwOptimizer(Section):
+    """Stochastic gradient descent with Nesterov's momentum and decoupled weight decay, a share of the learning rate."""
+
+    name: Literal["sgdw"]
+    learning_rate: PositiveFloat
+    momentum: Annotated[float, Field(gt=0, lt=1)]
+    weight_decay: NonNegativeFloat
+
+
+OptimizerParams = Annotated[AdaptiveOptimizer | SgdOptimizer | AdamwOptimizer | SgdwOptimizer, Discriminator("name")]
 
 
 class ModelParams(Section):
     """How one model is trained; the options of its architecture stand beside these fields."""
 
     architecture: str
+    recipe: Name
     optimizer: OptimizerParams
     batch_size: PositiveInt | Literal["full"]
     epochs: PositiveInt
@@ -271,12 +265,13 @@ class Params(Section):
     model: Name
     data: DataParams
     split: SplitParams
+    recipes: Annotated[dict[Name, Recipe], Field(min_length=1)]
     models: Annotated[dict[Name, AnyModel], Field(min_length=1)]
     report: ReportParams
 
     @model_validator(mode="after")
-    def refuse_unknown_models(self) -> Self:
-        """`model` and the claims speak of models that exist, and none takes the candidate's file."""
+    def refuse_unknown_names(self) -> Self:
+        """Models and recipes that are spoken of exist, and no model takes the candidate's file."""
         known = ", ".join(self.models)
         for name, reason in TAKEN.items():
             if name in self.models:
@@ -284,6 +279,11 @@ class Params(Section):
                 raise PydanticCustomError("name", "another name: {reason}", context)
         if self.model not in self.models:
             raise PydanticCustomError("name", "the name of a model; allowed: {known}", {"key": "model", "known": known})
+        recipes = ", ".join(self.recipes)
+        for name, params in self.models.items():
+            if params.recipe not in self.recipes:
+                context = {"key": f"models.{name}.recipe", "known": recipes}
+                raise PydanticCustomError("name", "the name of a recipe; allowed: {known}", context)
         for name in self.report.claims:
             if name not in self.models:
                 key = f"report.claims.{name}"

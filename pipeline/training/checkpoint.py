@@ -30,6 +30,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         self.fingerprint = fingerprint
         self.rows: list[list[float]] = []
         self.seconds: list[float] = []
+        self.evaluated_weights: list[npt.NDArray[Any]] = []
         self.best_weights: list[npt.NDArray[Any]] = []
         self.started = self.written = time.monotonic()
 
@@ -62,13 +63,17 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
         """Start the clock."""
         self.started = time.monotonic()
 
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Take the weights that the evaluation used, before a callback after this one puts others back."""
+        self.evaluated_weights = self.model.get_weights()
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the figures of the epoch and, if it is the best so far, its weights; write the file now and then."""
         now = time.monotonic()
         self.seconds.append(now - self.started)
         self.rows.append([epoch + 1, *((logs or {})[curve] for curve in CURVES[1:])])
         if self.best_epoch == epoch + 1:
-            self.best_weights = self.model.get_weights()
+            self.best_weights = self.evaluated_weights
         if now - self.written >= SECONDS_BETWEEN_WRITES:
             self._write()
             self.written = now

@@ -1,6 +1,5 @@
 """The loop of `device_loop_tensorflow`, on JAX: many batches a call, from images that stay on the device."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -8,37 +7,24 @@ import jax.numpy as jnp
 import keras
 
 from pipeline.dataset.parts import Part
-from pipeline.training.batches import Indices
+from pipeline.training.augmentation import Augmentation
+from pipeline.training.loop import Blocks, Loop
 
 State = tuple[list[jax.Array], ...]
 
 
-class DeviceLoop(keras.Model):  # type: ignore[misc]  # Keras has no types
-    """A model around `model` whose `fit` takes blocks of indices into `train`, as `index_blocks` gives them.
+class DeviceLoop(Loop):
+    """A loop whose `fit` takes blocks of indices and of what was drawn for them.
 
-    Weights, loss, optimizer and metrics are used as `keras.Model` does; `evaluate` and `predict` take images.
+    Weights, loss, optimizer and metrics are used as `keras.Model` does.
     """
 
     train_function: Any
 
-    def __init__(self, model: keras.Model, train: Part) -> None:
-        super().__init__()
-        self.model = model
-        self.images = _on_every_device(train.images)
-        self.labels = _on_every_device(train.labels)
+    def __init__(self, model: keras.Model, evaluated: keras.Model, train: Part, augmentation: Augmentation) -> None:
+        on_device = Part(_on_every_device(train.images), _on_every_device(train.labels))
+        super().__init__(model, evaluated, on_device, augmentation)
         self.counter = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False)
-
-    def call(self, images: Any, training: bool = False) -> Any:
-        """Give what the model gives."""
-        return self.model(images, training=training)
-
-    def create_variables(self) -> None:
-        """Create what `fit` would otherwise create by giving its first block, of indices, to the network."""
-        images, labels = self.images[:1], self.labels[:1]
-        answers = self(images)
-        self.optimizer.build(self.trainable_variables)
-        self.compute_loss(images, labels, answers, training=False)
-        self.compute_metrics(images, labels, answers)
 
     @property
     def finite_batches(self) -> int:
@@ -63,24 +49,28 @@ class DeviceLoop(keras.Model):  # type: ignore[misc]  # Keras has no types
             state, ((self.images, self.labels, block) for (block,) in blocks)
         )
 
-    def train_step(self, state: State, data: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[dict[str, Any], State]:
-        """Take Keras' training step for each batch of a block, int32 (batch size, batches)."""
+    def train_step(
+        self, state: State, data: tuple[jax.Array, jax.Array, dict[str, jax.Array]]
+    ) -> tuple[dict[str, Any], State]:
+        """Take Keras' training step for each batch of a block, whose columns are (batch size, batches)."""
         images, labels, block = data
 
-        def step(state: State, indices: jax.Array) -> tuple[State, dict[str, jax.Array]]:
-            logs, state = super(DeviceLoop, self).train_step(state, (images[indices], labels[indices]))
+        def step(state: State, batch: dict[str, jax.Array]) -> tuple[State, dict[str, jax.Array]]:
+            drawn = dict(batch)
+            indices = drawn.pop("index")
+            pair = self.augmentation(images[indices], labels[indices], drawn)
+            logs, state = super(DeviceLoop, self).train_step(state, pair)
             return state, logs
 
-        if block.shape[1] == 1:
-            state, logs = step(state, block[:, 0])
+        if block["index"].shape[1] == 1:
+            state, logs = step(state, {name: column[:, 0] for name, column in block.items()})
             return logs, state
-        state, logs = jax.lax.scan(step, state, block.T)
+        state, logs = jax.lax.scan(step, state, {name: column.T for name, column in block.items()})
         return {name: figures[-1] for name, figures in logs.items()}, state
 
-
-def index_blocks(blocks: Iterator[Indices]) -> Iterator[tuple[Indices]]:
-    """Offer the blocks to `DeviceLoop.fit`: a row an image of each batch, since Keras divides rows among devices."""
-    return ((block.T,) for block in blocks)
+    def batches(self, blocks: Blocks, batch_size: int | None) -> Any:
+        """Offer the blocks to `fit`: a row an image of each batch, since Keras divides rows among devices."""
+        return (({name: column.T for name, column in block.items()},) for block in blocks())
 
 
 def _on_every_device(array: Any) -> jax.Array:

@@ -4,41 +4,42 @@ Plain `fit` goes through Python, a data pipeline and a copy for every batch, whi
 arithmetic does. Here a call gets the indices of many batches; the device gathers the images of each and loops.
 """
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from pipeline.training.batches import Indices
+from pipeline.dataset.parts import Part
+from pipeline.training.augmentation import Augmentation
+from pipeline.training.loop import Blocks, Loop
+from pipeline.training.shards import Sharded
 
 
-class DeviceLoop(keras.Model):  # type: ignore[misc]  # Keras has no types
-    """A model around `model` whose `fit` takes blocks of indices into `images`, as `index_blocks` gives them.
+class DeviceLoop(Loop):
+    """A loop whose `fit` takes blocks of indices and of what was drawn for them.
 
-    A batch of as many indices as there are images is all of them, in their order.
-
-    Weights, loss, optimizer and metrics are used as `keras.Model` does; `evaluate` and `predict` take images.
-    `finite_batches` counts the batches whose loss was finite, of all epochs.
+    A batch of as many indices as there are images is all of them, in their order. Each batch is computed in `shards`
+    parts. Weights, loss, optimizer and metrics are used as `keras.Model` does. `finite_batches` counts the batches
+    whose loss was finite, of all epochs.
     """
 
-    def __init__(self, model: keras.Model, images: Any, labels: Any, xla: bool) -> None:
-        super().__init__()
-        self.model = model
-        self.images = tf.constant(images)
-        self.labels = tf.constant(labels)
+    def __init__(
+        self,
+        model: keras.Model,
+        evaluated: keras.Model,
+        train: Part,
+        augmentation: Augmentation,
+        shards: int,
+        xla: bool,
+    ) -> None:
+        if shards > 1:
+            same = evaluated is model
+            model = Sharded(model, shards)
+            evaluated = model if same else Sharded(evaluated, shards)
+        super().__init__(model, evaluated, Part(tf.constant(train.images), tf.constant(train.labels)), augmentation)
         self.finite_batches = tf.Variable(0, trainable=False)
         # Keras' own `jit_compile` is off wherever operations must be deterministic; what XLA does on a CPU is.
         self.loop = tf.function(self._loop, jit_compile=xla)
-
-    def call(self, images: Any, training: bool = False) -> Any:
-        """Give what the model gives."""
-        return self.model(images, training=training)
-
-    def create_variables(self) -> None:
-        """Create the variables of the optimizer and the metrics, which cannot be done inside a loop on the device."""
-        self.optimizer.build(self.trainable_variables)
-        self.compute_metrics(self.images[:1], self.labels[:1], self(self.images[:1]))
 
     def compute_loss(self, *arguments: Any, training: bool = True, **named: Any) -> Any:
         """Keras' loss; while training, count it if it is finite."""
@@ -48,25 +49,29 @@ class DeviceLoop(keras.Model):  # type: ignore[misc]  # Keras has no types
         return loss
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        """Take Keras' training step for each batch of a block, int32 (batches, batch size)."""
+        """Take Keras' training step for each batch of a block, whose columns are (batches, batch size)."""
         (block,) = data
         self.loop(block)
         metrics: dict[str, Any] = self.get_metrics_result()
         return metrics
 
     def _loop(self, block: Any) -> None:
+        indices = block["index"]
+        columns = {name: column for name, column in block.items() if name != "index"}
+
         def step(batch: Any) -> Any:
-            if block.shape[1] == len(self.labels):
+            if indices.shape[1] == len(self.labels):
                 pair = self.images, self.labels
             else:
-                pair = tf.gather(self.images, block[batch]), tf.gather(self.labels, block[batch])
-            super(DeviceLoop, self).train_step(pair)
+                pair = tf.gather(self.images, indices[batch]), tf.gather(self.labels, indices[batch])
+            drawn = {name: column[batch] for name, column in columns.items()}
+            super(DeviceLoop, self).train_step(self.augmentation(*pair, drawn))
             return batch + 1
 
-        tf.while_loop(lambda batch: batch < tf.shape(block)[0], step, [0], parallel_iterations=1)
+        tf.while_loop(lambda batch: batch < tf.shape(indices)[0], step, [0], parallel_iterations=1)
 
-
-def index_blocks(blocks: Callable[[], Iterator[Indices]], batch_size: int | None) -> tf.data.Dataset:
-    """Offer the blocks to `DeviceLoop.fit`; `batch_size` is None where the last batch is smaller."""
-    signature = tf.TensorSpec((None, batch_size), tf.int32)
-    return tf.data.Dataset.from_generator(blocks, output_signature=signature).map(lambda block: (block,)).prefetch(1)
+    def batches(self, blocks: Blocks, batch_size: int | None) -> Any:
+        """Offer the blocks to `fit`; `batch_size` is None where the last batch is smaller."""
+        signature = {name: tf.TensorSpec((None, batch_size), column.dtype) for name, column in next(blocks()).items()}
+        dataset = tf.data.Dataset.from_generator(blocks, output_signature=signature)
+        return dataset.map(lambda block: (block,)).prefetch(1)

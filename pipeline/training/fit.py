@@ -1,25 +1,29 @@
 """Compile and fit a model, keeping the best epoch by validation accuracy."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import keras
 import pandas as pd
-from dvclive import Live
 from tqdm.keras import TqdmCallback
 
 from pipeline.dataset.parts import Normalization, Part
 from pipeline.errors import InputError
+from pipeline.params.recipes import Recipe
 from pipeline.params.schema import ModelParams
-from pipeline.training.batches import Indices, batch_size_of, epoch_blocks
+from pipeline.training.augmentation import Augmentation
+from pipeline.training.batches import batch_size_of
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.execution import Execution
-from pipeline.training.live_curves import LiveCurves
+from pipeline.training.live_curves import LiveCurves, live_report
+from pipeline.training.loop import Loop
+from pipeline.training.mirror import mirror_averaged
 from pipeline.training.optimizers import make_optimizer
+from pipeline.training.order import Order
 from pipeline.training.predict import BATCH_SIZE
+from pipeline.training.weight_averaging import EvaluateAverages
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ def fit(
     seed: int,
     model: keras.Model,
     params: ModelParams,
+    recipe: Recipe,
     train: Part,
     validation: Part,
     execution: Execution,
@@ -90,30 +95,44 @@ def fit(
     """Fit `model` on `train` and leave it with the weights of the epoch most accurate on `validation`.
 
     The earliest of equally accurate epochs is kept. ``dvclive/<name>/<seed>/report.html`` shows the curves meanwhile.
-    A training that was killed goes on from its `checkpoint`.
+    A training that was killed goes on from its `checkpoint`. What is evaluated are the weights and answers that
+    `recipe` asks for: averaged weights are left in `model`; answers averaged over mirror images are not, see
+    `mirror_averaged`.
 
     Raises InputError when the loss is no longer finite.
     """
-    if params.batch_size == "full":  # the same batch every time: it is normalized once
+    augmentation = Augmentation(recipe, model.input_shape[1:], model.output_shape[-1])
+    if params.batch_size == "full" and not augmentation.changes_images:  # the same batch every time: normalized once
         normalization, model = model.layers
         train, validation = (Part(normalization(part.images), part.labels) for part in (train, validation))
-    trainer = _compiled(model, params, train, execution)
-    done = checkpoint.restore(trainer)
+    order = Order(augmentation, seed, len(train.labels), batch_size_of(params, len(train.labels)), params.epochs)
+    loop = _loop(model, mirror_averaged(model) if recipe.test_time_mirror else model, train, augmentation, execution)
+    fused = keras.backend.backend() == "tensorflow" and not execution.xla
+    loop.compile(
+        make_optimizer(params.optimizer, recipe, params.epochs * order.batches, fused),
+        loss="categorical_crossentropy" if augmentation.softens_labels else "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    loop.create_variables()
+    done = checkpoint.restore(loop)
     if done:
         print(f"goes on after epoch {done}, from {checkpoint.path}")
-    batches, steps = _batches(params, seed, train, execution.batches_per_call, done)
-    with Live(f"dvclive/{name}/{seed}", report="html", save_dvc_exp=False, dvcyaml=None, resume=done > 0) as live:
-        trainer.fit(
-            batches,
-            steps_per_epoch=steps,
+    with live_report(Path(f"dvclive/{name}/{seed}"), resume=done > 0) as live:
+        loop.fit(
+            loop.batches(lambda: order.blocks(done, execution.batches_per_call), order.whole_batch_size),
+            steps_per_epoch=order.blocks_per_epoch(execution.batches_per_call),
             initial_epoch=done,
             epochs=params.epochs,
             shuffle=False,
-            validation_data=(validation.images, validation.labels),
+            validation_data=(
+                validation.images,
+                augmentation.one_hot(validation.labels) if augmentation.softens_labels else validation.labels,
+            ),
             validation_batch_size=BATCH_SIZE,
             callbacks=[
                 StopAtDivergence(name, seed, params.optimizer.learning_rate),
                 checkpoint,
+                *([EvaluateAverages()] if recipe.averaging is not None else []),
                 LiveCurves(live),
                 TqdmCallback(verbose=0),
             ],
@@ -122,52 +141,17 @@ def fit(
     return Fit(checkpoint.curves, checkpoint.best_epoch, checkpoint.seconds)
 
 
-def _compiled(model: keras.Model, params: ModelParams, train: Part, execution: Execution) -> keras.Model:
-    """The model to fit: one around `model` that loops over many batches on the device, where the backend can."""
+def _loop(
+    model: keras.Model, evaluated: keras.Model, train: Part, augmentation: Augmentation, execution: Execution
+) -> Loop:
+    """The loop of this backend: over many batches on the device, where it can."""
     backend = keras.backend.backend()
-    optimizer = make_optimizer(params.optimizer, fused=backend == "tensorflow" and not execution.xla)
-    losses = {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
-    if backend == "tensorflow":
-        from pipeline.training import device_loop_tensorflow
-        from pipeline.training.shards import Sharded
-
-        whole = model if execution.shards == 1 else Sharded(model, execution.shards)
-        loop = device_loop_tensorflow.DeviceLoop(whole, train.images, train.labels, execution.xla)
-    elif backend == "jax":
-        from pipeline.training import device_loop_jax
-
-        loop = device_loop_jax.DeviceLoop(model, train)
-    else:
-        model.compile(optimizer, **losses)
-        return model
-    loop.compile(optimizer, **losses)
-    loop.create_variables()
-    return loop
-
-
-def _batches(params: ModelParams, seed: int, train: Part, batches_per_call: int, done: int) -> tuple[Any, int]:
-    """The batches of all epochs after `done`, one epoch after another, and how many pieces make an epoch.
-
-    Any backend meets the same images in the same order; a `DeviceLoop` takes indices, many batches at a time.
-    """
-    backend = keras.backend.backend()
-    images = len(train.labels)
-    batch_size = batch_size_of(params, images)
-
-    def epoch(number: int) -> Iterator[Indices]:
-        return epoch_blocks(images, batch_size, seed, number, batches_per_call)
-
-    def blocks() -> Iterator[Indices]:
-        first = min(done, params.epochs - 1)  # Keras looks at a batch even where no epoch is left
-        return chain.from_iterable(map(epoch, range(first, params.epochs)))
-
-    steps = sum(1 for _ in epoch(0))
     if backend == "tensorflow":
         from pipeline.training import device_loop_tensorflow
 
-        return device_loop_tensorflow.index_blocks(blocks, None if images % batch_size else batch_size), steps
+        return device_loop_tensorflow.DeviceLoop(model, evaluated, train, augmentation, execution.shards, execution.xla)
     if backend == "jax":
         from pipeline.training import device_loop_jax
 
-        return device_loop_jax.index_blocks(blocks()), steps
-    return ((train.images[indices], train.labels[indices]) for (indices,) in blocks()), steps
+        return device_loop_jax.DeviceLoop(model, evaluated, train, augmentation)
+    return Loop(model, evaluated, train, augmentation)

@@ -1,12 +1,26 @@
 """The learning curves while a model trains."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import keras
 from dvclive import Live
 
 SECONDS_BETWEEN_REPORTS = 2.0  # the report is drawn anew from all epochs, which may be many and short
+
+
+@contextmanager
+def live_report(folder: Path, resume: bool) -> Iterator[Live]:
+    """DVCLive's report in `folder`; an OSError that names no file, as that of a full disk does, comes to name it."""
+    try:
+        with Live(str(folder), report="html", save_dvc_exp=False, dvcyaml=None, resume=resume) as live:
+            yield live
+    except OSError as error:
+        error.filename = error.filename or str(folder)
+        raise
 
 
 class LiveCurves(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types

@@ -4,12 +4,22 @@ from typing import Any
 
 import keras
 
+from pipeline.params.recipes import Recipe
 from pipeline.params.schema import OptimizerParams
+from pipeline.training.schedules import scheduled
 
 
-def make_optimizer(params: OptimizerParams, fused: bool) -> keras.optimizers.Optimizer:
-    """Keras' optimizer; with `fused`, which needs TensorFlow, an Adam that updates a weight in one operation."""
+def make_optimizer(params: OptimizerParams, recipe: Recipe, steps: int, fused: bool) -> keras.optimizers.Optimizer:
+    """Keras' optimizer for a training of so many `steps`.
+
+    With `fused`, which needs TensorFlow, an Adam that updates a weight in one operation.
+    """
     settings = params.model_dump(exclude={"name"})
+    settings["learning_rate"] = scheduled(params.learning_rate, recipe, steps)
+    if recipe.averaging is not None:
+        settings |= {"use_ema": True, "ema_momentum": recipe.averaging}
+    if params.name == "sgdw":
+        return keras.optimizers.SGD(nesterov=True, **settings)
     if fused and params.name == "adam":
         return _fused_adam()(**settings)
     return keras.optimizers.get({"class_name": params.name, "config": settings})

@@ -13,6 +13,7 @@ import pandas as pd
 
 from pipeline.catalogue import build
 from pipeline.dataset.parts import Normalization, Part
+from pipeline.params.recipes import Recipe
 from pipeline.params.schema import ModelParams
 from pipeline.training.batches import batch_size_of
 from pipeline.training.checkpoint import Checkpoint
@@ -20,6 +21,7 @@ from pipeline.training.device import describe, make_repeatable
 from pipeline.training.execution import Execution, execution_for, set_up, usable_cores
 from pipeline.training.fingerprint import fingerprint
 from pipeline.training.fit import Fit, fit, with_normalization
+from pipeline.training.mirror import mirror_averaged
 from pipeline.training.predict import BATCH_SIZE, predict
 
 CHECKPOINTS = Path("data/checkpoints")
@@ -51,12 +53,15 @@ class _OfSeed:
 def train(
     name: str,
     params: ModelParams,
+    recipe: Recipe,
     parts: Mapping[str, Part],
     normalization: Normalization,
     classes: int,
     files: Sequence[Path],
 ) -> Trained:
-    """Train the entry `name` of ``models`` on the parts train and validation, once a seed, and predict every part.
+    """Train the entry `name` of ``models`` by its `recipe` on the parts train and validation, and predict every part.
+
+    Each seed trains a model.
 
     `files` hold the parts. ``data/checkpoints/<name>-<seed>.npz`` is what a killed training goes on from, after the
     seeds that were done; `forget` them when the results are safe. Nothing may be computed before in this process:
@@ -70,14 +75,21 @@ def train(
     def with_seed(seed: int) -> _OfSeed:
         make_repeatable(seed)
         model = with_normalization(network(), normalization)
-        settings = {"params": params.model_dump(exclude={"seeds"}), "seed": seed, "device": device}
+        settings = {
+            "params": params.model_dump(exclude={"seeds"}),
+            "recipe": recipe.model_dump(),
+            "seed": seed,
+            "device": device,
+        }
         checkpoint = Checkpoint(_checkpoint(name, seed), fingerprint(files, settings))
-        result = fit(name, seed, model, params, parts["train"], parts["validation"], execution, checkpoint)
+        result = fit(name, seed, model, params, recipe, parts["train"], parts["validation"], execution, checkpoint)
         if execution.precision != "float32":  # what is kept computes alike on every device, and in ONNX
             keras.config.set_dtype_policy("float32")
             weights, model = model.get_weights(), with_normalization(network(), normalization)
             model.set_weights(weights)
             keras.config.set_dtype_policy(execution.precision)
+        if recipe.test_time_mirror:
+            model = mirror_averaged(model)
         probabilities = {part: predict(model, data.images, execution.shards) for part, data in parts.items()}
         right = probabilities["validation"].argmax(axis=1) == parts["validation"].labels
         return _OfSeed(seed, model, result, probabilities, float(right.mean()))

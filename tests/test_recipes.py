@@ -1,0 +1,310 @@
+"""What each setting of a recipe does, on the few hundred real images."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from pipeline.catalogue import build
+from pipeline.dataset.parts import Normalization, Part
+from pipeline.params.reading import read_params
+from pipeline.params.recipes import Recipe, WarmUpAndDecay
+from pipeline.params.schema import SgdwOptimizer
+from pipeline.training.augmentation import Augmentation
+from pipeline.training.batches import epoch_order
+from pipeline.training.checkpoint import Checkpoint
+from pipeline.training.device import make_repeatable
+from pipeline.training.execution import Execution
+from pipeline.training.fit import Fit, fit, with_normalization
+from pipeline.training.mirror import mirror_averaged
+from pipeline.training.optimizers import make_optimizer
+from pipeline.training.predict import predict
+from pipeline.training.schedules import scheduled
+
+PARAMS = read_params()
+PLAIN = PARAMS.recipes["plain"]
+CNN1 = PARAMS.models["cnn1"]
+
+
+def recipe(**changes: Any) -> Recipe:
+    return PLAIN.model_copy(update=changes)
+
+
+EVERYTHING = recipe(
+    flip="alternating",
+    shift=2,
+    erase=6,
+    mixup=0.4,
+    label_smoothing=0.1,
+    schedule=WarmUpAndDecay(warm_up=0.3, decay="cosine"),
+    averaging=0.8,
+    test_time_mirror=True,
+)
+
+
+@pytest.fixture
+def pixels(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return images[..., np.newaxis]
+
+
+def augmented(
+    settings: Recipe, pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], seed: int = 0, epoch: int = 0
+) -> tuple[Any, Any, dict[str, npt.NDArray[Any]]]:
+    """All images in one batch, in their order, and what was drawn for them."""
+    augmentation = Augmentation(settings, (28, 28, 1), 10)
+    drawn = augmentation.draws(np.arange(len(labels), dtype=np.int32), seed, epoch)
+    changed = augmentation(keras.ops.convert_to_tensor(pixels), keras.ops.convert_to_tensor(labels), drawn)
+    images, soft_labels = (np.asarray(array) for array in changed)
+    return images, soft_labels, drawn
+
+
+def test_plain_changes_nothing(pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> None:
+    changed, same, drawn = augmented(PLAIN, pixels, labels)
+    assert (drawn, changed.dtype, same.dtype) == ({}, np.uint8, np.uint8)
+    np.testing.assert_array_equal(changed, pixels)
+    np.testing.assert_array_equal(same, labels)
+
+
+def test_a_random_flip_mirrors_half_of_the_images(pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> None:
+    changed, _, drawn = augmented(recipe(flip="random"), pixels, labels)
+    mirrored = drawn["flip"] == 1
+    assert 0.4 < mirrored.mean() < 0.6
+    np.testing.assert_array_equal(changed[mirrored], pixels[mirrored][:, :, ::-1])
+    np.testing.assert_array_equal(changed[~mirrored], pixels[~mirrored])
+
+
+def test_an_alternating_flip_shows_each_image_and_its_mirror_image_by_turns(
+    pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]
+) -> None:
+    first, second, third = (augmented(recipe(flip="alternating"), pixels, labels, epoch=epoch)[0] for epoch in range(3))
+    np.testing.assert_array_equal(second, first[:, :, ::-1])
+    np.testing.assert_array_equal(third, first)
+    unchanged = np.all(first == pixels, axis=(1, 2, 3))
+    assert 0.4 < unchanged.mean() < 0.6
+
+    augmentation = Augmentation(recipe(flip="alternating"), (28, 28, 1), 10)
+    orders = [epoch_order(600, seed=0, epoch=epoch) for epoch in range(2)]
+    of_image = [np.empty(600), np.empty(600)]
+    for epoch, order in enumerate(orders):
+        of_image[epoch][order] = augmentation.draws(order, seed=0, epoch=epoch)["flip"]
+    np.testing.assert_array_equal(of_image[0] + of_image[1], 1)  # in whichever order they are met
+
+
+def test_a_shift_moves_the_pixels_and_lets_black_come_in(
+    pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]
+) -> None:
+    changed, _, drawn = augmented(recipe(shift=2), pixels, labels)
+    assert set(drawn["down"]) == set(drawn["right"]) == {-2, -1, 0, 1, 2}
+    for image, moved, down, right in zip(pixels, changed, drawn["down"], drawn["right"], strict=True):
+        padded = np.pad(image, ((2, 2), (2, 2), (0, 0)))
+        np.testing.assert_array_equal(moved, padded[2 - down : 30 - down, 2 - right : 30 - right])
+
+
+def test_a_shift_and_a_flip_are_made_in_this_order_on_images_in_colour_that_are_not_square() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (1, 6, 5, 3), dtype=np.uint8)
+    augmentation = Augmentation(recipe(flip="random", shift=1), (6, 5, 3), 10)
+    drawn = {name: np.array([value], np.int32) for name, value in {"flip": 1, "down": 1, "right": -1}.items()}
+    changed, _ = augmentation(keras.ops.convert_to_tensor(image), np.array([0]), drawn)
+    expected = np.zeros((6, 5, 3))
+    expected[1:, :4] = image[0, :5, ::-1][:, 1:]
+    np.testing.assert_array_equal(np.asarray(changed)[0], expected)
+
+
+def test_erasing_blackens_a_square_that_may_reach_out_of_the_image(labels: npt.NDArray[np.uint8]) -> None:
+    white = np.full((600, 28, 28, 1), 255, np.uint8)
+    changed, _, drawn = augmented(recipe(erase=8), white, labels)
+    assert (drawn["top"].min(), drawn["top"].max()) == (-4, 23)
+    for image, top, left in zip(changed[..., 0], drawn["top"], drawn["left"], strict=True):
+        expected = np.full((28, 28), 255)
+        expected[max(0, top) : top + 8, max(0, left) : left + 8] = 0
+        np.testing.assert_array_equal(image, expected)
+
+
+def test_mixup_mixes_images_and_labels_in_the_same_shares(
+    pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]
+) -> None:
+    changed, mixed, drawn = augmented(recipe(mixup=0.4), pixels, labels)
+    share = drawn["mixup"]
+    assert share.mean() == pytest.approx(0.5, abs=0.05)
+    assert share.var() == pytest.approx(1 / (4 * (2 * 0.4 + 1)), abs=0.02)  # of Beta(0.4, 0.4)
+    one_hot = np.eye(10)[labels]
+    np.testing.assert_allclose(mixed, share[:, None] * one_hot + (1 - share[:, None]) * one_hot[::-1], atol=1e-6)
+    shares = share[:, None, None, None]
+    np.testing.assert_allclose(changed, shares * pixels + (1 - shares) * pixels[::-1], atol=1e-3)
+
+
+def test_label_smoothing_gives_keras_loss(pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> None:
+    _, softened, _ = augmented(recipe(label_smoothing=0.2), pixels, labels)
+    answers = np.random.default_rng(0).dirichlet(np.ones(10), 600).astype(np.float32)
+    smoothing = keras.losses.CategoricalCrossentropy(label_smoothing=0.2)
+    expected = smoothing(np.eye(10, dtype=np.float32)[labels], answers)
+    assert float(keras.losses.CategoricalCrossentropy()(softened, answers)) == pytest.approx(float(expected), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        (WarmUpAndDecay(warm_up=0.2, decay="linear"), {0: 0, 10: 0.05, 20: 0.1, 60: 0.05, 100: 0}),
+        (WarmUpAndDecay(warm_up=0.0, decay="linear"), {0: 0.1, 50: 0.05, 100: 0}),
+        (WarmUpAndDecay(warm_up=0.2, decay="cosine"), {0: 0, 10: 0.05, 20: 0.1, 60: 0.05, 40: 0.0853553, 100: 0}),
+        (WarmUpAndDecay(warm_up=0.0, decay="cosine"), {0: 0.1, 50: 0.05, 25: 0.0853553, 100: 0}),  # cos(45°)
+    ],
+)
+def test_the_learning_rate_rises_and_falls(schedule: WarmUpAndDecay, rates: dict[int, float]) -> None:
+    rate = scheduled(0.1, recipe(schedule=schedule), steps=100)
+    for step, expected in rates.items():
+        assert float(rate(step)) == pytest.approx(expected, abs=1e-7)
+
+
+def test_a_schedule_may_be_constant_and_a_training_one_step() -> None:
+    assert scheduled(0.1, PLAIN, steps=1) == 0.1
+    for decay in ("linear", "cosine"):
+        rate = scheduled(0.1, recipe(schedule=WarmUpAndDecay(warm_up=0.9, decay=decay)), steps=1)
+        assert float(rate(0)) == pytest.approx(0.1)
+
+
+def test_sgdw_is_nesterovs_momentum_with_decoupled_decay() -> None:
+    params = SgdwOptimizer(name="sgdw", learning_rate=0.1, momentum=0.9, weight_decay=0.01)
+    optimizer = make_optimizer(params, PLAIN, steps=2, fused=False)
+    variable = keras.Variable(np.array([1.0, -2.0]))
+    optimizer.build([variable])
+    weight, velocity = np.array([1.0, -2.0]), np.zeros(2)
+    for gradient in (np.array([0.5, 1.0]), np.array([-1.0, 0.25])):
+        optimizer.apply([keras.ops.convert_to_tensor(gradient, dtype="float32")])
+        weight = weight - 0.1 * 0.01 * weight
+        velocity = 0.9 * velocity - 0.1 * gradient
+        weight = weight + 0.9 * velocity - 0.1 * gradient
+        np.testing.assert_allclose(np.asarray(variable), weight, rtol=1e-6)
+
+
+@pytest.fixture
+def train(pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Part:
+    return Part(pixels[::2], labels[::2])
+
+
+@pytest.fixture
+def validation(pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Part:
+    return Part(pixels[1::2], labels[1::2])
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pipeline.training.checkpoint.SECONDS_BETWEEN_WRITES", 0)
+
+
+def started(seed: int = 0, architecture: str = "cnn1", options: dict[str, Any] | None = None) -> keras.Model:
+    make_repeatable(seed)
+    return with_normalization(build(architecture, (28, 28, 1), 10, options or {}), Normalization(offset=0, scale=255))
+
+
+def fitted(
+    model: keras.Model,
+    settings: Recipe,
+    train: Part,
+    validation: Part,
+    checkpoint: Checkpoint | None = None,
+    seed: int = 0,
+    execution: Execution = Execution(shards=2, xla=False),  # noqa: B008  # it cannot be changed
+    **changes: Any,
+) -> Fit:
+    Path("none.npz").unlink(missing_ok=True)
+    params = CNN1.model_copy(update={"epochs": 4, **changes})
+    kept = checkpoint or Checkpoint(Path("none.npz"), "any")
+    return fit("cnn1", seed, model, params, settings, train, validation, execution, kept)
+
+
+def test_the_averaged_weights_are_evaluated_and_kept(train: Part, validation: Part) -> None:
+    steps: list[list[npt.NDArray[Any]]] = []
+
+    class Noted(Checkpoint):
+        def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+            steps.append([keras.ops.convert_to_numpy(weight) for weight in self.model.trainable_variables])
+
+    model = started()
+    one_batch_a_call = Execution(shards=1, xla=False, batches_per_call=1)
+    noted = Noted(Path("noted.npz"), "any")
+    settings = recipe(averaging=0.8)
+    result = fitted(model, settings, train, validation, noted, execution=one_batch_a_call, batch_size=100)
+
+    assert len(steps) == 12
+    averages = steps[0]
+    evaluated = []
+    for number, weights in enumerate(steps[1:], start=2):
+        averages = [0.8 * average + 0.2 * weight for average, weight in zip(averages, weights, strict=True)]
+        if number % 3 == 0:
+            evaluated.append(averages)
+    for weight, expected in zip(model.get_weights(), evaluated[result.best_epoch - 1], strict=True):
+        np.testing.assert_allclose(weight, expected, atol=1e-6)
+    right = predict(model, validation.images).argmax(axis=1) == validation.labels
+    assert right.mean() == pytest.approx(result.curves["val_accuracy"][result.best_epoch - 1])
+
+
+def test_the_model_that_is_kept_answers_for_the_mirror_image_too(train: Part, validation: Part) -> None:
+    model = started()
+    result = fitted(model, recipe(test_time_mirror=True), train, validation)
+    whole = mirror_averaged(model)
+    answers = predict(whole, validation.images)
+    both = predict(model, validation.images), predict(model, validation.images[:, :, ::-1])
+    np.testing.assert_allclose(answers, (both[0] + both[1]) / 2, atol=1e-6)
+    right = answers.argmax(axis=1) == validation.labels
+    assert right.mean() == pytest.approx(result.curves["val_accuracy"][result.best_epoch - 1])
+
+    whole.save("model.keras")
+    loaded = keras.saving.load_model("model.keras", safe_mode=True)
+    np.testing.assert_array_equal(predict(loaded, validation.images), answers)
+
+
+def test_the_validation_loss_is_of_the_labels_as_they_are(train: Part, validation: Part) -> None:
+    model = started()
+    result = fitted(model, recipe(label_smoothing=0.3), train, validation, epochs=1)
+    answers = predict(model, validation.images)
+    expected = -np.log(answers[np.arange(300), validation.labels]).mean()
+    assert result.curves["val_loss"][0] == pytest.approx(expected, rel=1e-4)
+
+
+class KilledError(Exception):
+    """What a test stops a training with."""
+
+
+class KilledAfter(Checkpoint):
+    """A checkpoint whose training ends when its second epoch is written."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        super().on_epoch_end(epoch, logs)
+        if epoch == 1:
+            raise KilledError
+
+
+DENSE = {"architecture": "mlp", "options": {"layers": 1, "nodes": 32}}
+
+
+@pytest.mark.parametrize(
+    ("network", "execution", "batch_size"),
+    [
+        ({}, Execution(shards=2, xla=False), 32),
+        (DENSE, Execution(shards=1, xla=True), 32),
+        (DENSE, Execution(shards=1, xla=True), "full"),
+    ],
+    ids=["in shards", "compiled", "full batch"],
+)
+def test_with_everything_on_a_seed_gives_the_same_bits_after_a_kill_too(
+    network: dict[str, Any], execution: Execution, batch_size: int | str, train: Part, validation: Part
+) -> None:
+    def trained(checkpoint: Checkpoint, seed: int = 0) -> tuple[bytes, pd.DataFrame]:
+        model = started(seed, **network)
+        result = fitted(model, EVERYTHING, train, validation, checkpoint, seed, execution, batch_size=batch_size)
+        return predict(model, validation.images).tobytes(), result.curves
+
+    undisturbed, curves = trained(Checkpoint(Path("a.npz"), "this"))
+    assert trained(Checkpoint(Path("b.npz"), "this"))[0] == undisturbed
+    assert trained(Checkpoint(Path("c.npz"), "this"), seed=1)[0] != undisturbed
+    with pytest.raises(KilledError):
+        trained(KilledAfter(Path("killed.npz"), "this"))
+    resumed, resumed_curves = trained(Checkpoint(Path("killed.npz"), "this"))
+    assert resumed == undisturbed
+    pd.testing.assert_frame_equal(resumed_curves, curves)
