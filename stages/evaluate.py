@@ -1,4 +1,4 @@
-"""Score what one model predicted: ``python -m stages.evaluate NAME``."""
+"""Score what the seeds of one model predicted: ``python -m stages.evaluate NAME``."""
 
 import sys
 from pathlib import Path
@@ -6,28 +6,34 @@ from pathlib import Path
 from pipeline.artifacts import write_csv, write_json
 from pipeline.dataset.description import read_description
 from pipeline.errors import run
-from pipeline.evaluation.confusion import confusion_counts, confusion_table, per_class_table
+from pipeline.evaluation.confusion import confusion_table, per_class_table
 from pipeline.evaluation.intervals import bootstrap_intervals
-from pipeline.evaluation.predictions import read_predictions
-from pipeline.evaluation.scores import scores
+from pipeline.evaluation.predictions import kept_seed, read_predictions
+from pipeline.evaluation.scores import mean_scores, scores, standard_deviations
 from pipeline.params.reading import model_named, read_params
 
 
 def main() -> None:
-    """Write the metrics of every part, and the confusion and the classes of the test part."""
+    """Write the metrics of every part, and the confusion and the classes of the test part, those of the kept seed."""
     name = " ".join(sys.argv[1:])
     model_named(read_params(), name)
     classes = read_description().classes
 
     predictions = read_predictions(Path(f"data/predictions/{name}.npz"), len(classes))
     test = predictions["test"]
-    intervals = bootstrap_intervals(confusion_counts(test.labels, test.predicted, len(classes)))
-    metrics = {part: scores(found.labels, found.probabilities) for part, found in predictions.items()}
+    kept = test.seeds[kept_seed(predictions["validation"])]
+    each = {
+        part: [scores(seed.labels, seed.probabilities) for seed in found.seeds] for part, found in predictions.items()
+    }
+    metrics = {part: mean_scores(of_seeds) for part, of_seeds in each.items()}
+    metrics["test"] |= bootstrap_intervals(test.labels, test.predicted, len(classes)) | standard_deviations(
+        each["test"]
+    )
 
-    write_json(Path(f"metrics/{name}.json"), metrics | {"test": metrics["test"] | intervals})
+    write_json(Path(f"metrics/{name}.json"), {"seeds": len(test.seeds), **metrics})
     evaluation = Path(f"data/evaluation/{name}")
-    write_csv(evaluation / "confusion.csv", confusion_table(test.labels, test.predicted, classes))
-    write_csv(evaluation / "per_class.csv", per_class_table(test.labels, test.predicted, classes))
+    write_csv(evaluation / "confusion.csv", confusion_table(kept.labels, kept.predicted, classes))
+    write_csv(evaluation / "per_class.csv", per_class_table(kept.labels, kept.predicted, classes))
 
 
 if __name__ == "__main__":

@@ -15,9 +15,8 @@ from pipeline.params.reading import model_named, read_params
 def main() -> None:
     """Train the model that the first argument names."""
     name = " ".join(sys.argv[1:])
-    everything = read_params()
-    params = model_named(everything, name)
-    recipe = everything.recipes[params.recipe]
+    settings = read_params()
+    params = model_named(settings, name)
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before the import, which takes seconds and follows the check
     if os.environ.get("KERAS_BACKEND") == "jax":
@@ -27,8 +26,8 @@ def main() -> None:
 
     files = Path("data/prepared.npz"), Path("data/split.npz")
     parts, normalization = read_parts(*files)
-    trained = train(name, params, recipe, parts, normalization, int(parts["train"].labels.max()) + 1, files)
-
+    recipe, classes = settings.recipes[params.recipe], int(parts["train"].labels.max()) + 1
+    trained = train(name, params, recipe, parts, normalization, classes, files)
     predictions: dict[str, npt.ArrayLike] = {f"{part}_labels": data.labels for part, data in parts.items()}
     predictions |= {f"{part}_probabilities": found for part, found in trained.probabilities.items()}
     write_npz(Path(f"data/predictions/{name}.npz"), predictions)

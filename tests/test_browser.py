@@ -17,6 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from scipy.stats import binomtest
 
+from pipeline.evaluation.comparison import compare
 from pipeline.evaluation.confusion import per_class_table
 from pipeline.report.page.document import render
 from pipeline.report.page.source import Source
@@ -235,7 +236,7 @@ def test_the_table_sorts_by_each_column_either_way(page: Page, source: Source) -
     assert names() == sorted(MODELS, key=lambda name: -parameters[name])
     table.get_by_role("button", name="Parameters").press("Enter")
     assert names() == sorted(MODELS, key=lambda name: parameters[name])
-    expect(table.locator("thead th").nth(3)).to_have_attribute("aria-sort", "ascending")
+    expect(table.locator("thead th").nth(5)).to_have_attribute("aria-sort", "ascending")
     assert table.locator("[aria-sort]").count() == 1
     table.get_by_role("button", name="Model").click()
     assert names() == sorted(MODELS)
@@ -259,7 +260,7 @@ def test_classes_have_their_scores_and_keep_the_order_chosen(page: Page, source:
         assert shown[column].tolist() == [f"{100 * value:.2f} %" for value in table[score]]
     assert shown[4].tolist() == [str(images) for images in table["support"]]
     macro = page.locator("#per-class tfoot tr").first.locator("td").all_inner_texts()
-    assert macro[2] == f"{100 * result.test_scores['f1_macro']:.2f} %"
+    assert macro[2] == f"{100 * result.kept_scores['f1_macro']:.2f} %"
 
 
 def test_two_models_show_what_only_one_gets_right(page: Page, data: Path) -> None:
@@ -274,13 +275,60 @@ def test_two_models_show_what_only_one_gets_right(page: Page, data: Path) -> Non
         show_all(page, images.locator("+ button"))
         assert set(numbers(images)) == right[winner] - right[loser]
         assert images.locator(".picture").count() == len(right[winner] - right[loser])
-    p_value = binomtest(len(right["mlp"] - right["cnn1"]), len(right["mlp"] ^ right["cnn1"])).pvalue
-    assert p_value < 0.001
-    mantissa, exponent = f"{p_value:.1e}".split("e")
-    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    expect(page.locator("#verdict")).to_contain_text(f"p = {mantissa} × 10{raised}, cnn1 is better beyond chance")
     bars = page.locator("#differences .mark-rect path")
     assert bars.count() == 10
+
+
+def right_of(data: Path, name: str) -> npt.NDArray[np.bool_]:
+    with np.load(data / f"predictions/{name}.npz") as archive:
+        return np.asarray(archive["test_probabilities"].argmax(axis=2) == archive["test_labels"])
+
+
+def p_in_words(value: float) -> str:
+    if value >= 0.001:
+        return f"p = {value:.3f}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"p = {mantissa} × 10{raised}"
+
+
+def test_models_of_several_seeds_are_compared_over_them_either_way_round(page: Page, data: Path) -> None:
+    points = 100 * (right_of(data, "cnn1").mean() - right_of(data, "mlp").mean())
+    found = compare(right_of(data, "cnn1"), right_of(data, "mlp"))
+    page.select_option("#first", label="mlp")
+    page.select_option("#second", label="cnn1")
+    verdict = page.locator("#verdict")
+    expect(verdict).to_contain_text(
+        f"On average over 2 seeds, mlp gets {points:.2f} points less of the test images right"
+    )
+    expect(verdict).to_contain_text(f"A t-test over seeds and images: {p_in_words(found.p_value)}, and p ")
+    expect(verdict).to_contain_text("corrected for 6 pairs: cnn1 is better beyond chance at the 5 % level.")
+    expect(verdict).not_to_contain_text("left out")
+    page.select_option("#first", label="cnn1")
+    page.select_option("#second", label="mlp")
+    expect(verdict).to_contain_text(f"On average over 3 seeds, cnn1 gets {points:.2f} points more of the test images")
+    page.select_option("#second", label="single_layer")
+    expect(verdict).to_contain_text("The chance of training single_layer is left out, for want of a second seed.")
+
+
+def test_models_of_one_seed_each_are_compared_by_mcnemars_test(page: Page, data: Path) -> None:
+    first, second = (right_of(data, name)[0] for name in ("dense128", "single_layer"))
+    only = int(np.sum(first & ~second)), int(np.sum(second & ~first))
+    page.select_option("#first", label="dense128")
+    page.select_option("#second", label="single_layer")
+    verdict = page.locator("#verdict")
+    expect(verdict).to_contain_text(f"dense128 gets {only[0]} test images right that single_layer gets wrong")
+    expect(verdict).to_contain_text(f"and single_layer {only[1]} that dense128 gets wrong")
+    expect(verdict).to_contain_text(f"McNemar’s exact test: {p_in_words(binomtest(only[0], sum(only)).pvalue)}, and p ")
+    expect(verdict).to_contain_text("The chance of training dense128 and single_layer is left out")
+
+
+def test_the_kept_seed_is_named_where_there_are_several(page: Page, source: Source) -> None:
+    for result in source.results:
+        page.select_option("#model", label=result.name)
+        seed = f"seed {result.run.seed}, kept of {len(result.right)}: " if len(result.right) > 1 else ""
+        accuracy = f"{100 * np.mean(result.predicted == result.actual):.2f} % of the test images right"
+        expect(page.locator("#model-accuracy")).to_have_text(f"{seed}{accuracy}")
 
 
 def test_a_model_against_itself_asks_for_another(page: Page) -> None:
@@ -335,12 +383,12 @@ def test_a_phone_shows_the_whole_matrix_and_nothing_runs_over_the_edge(phone_pag
 
 def test_hostile_names_do_no_harm(browser: Browser, raw_folder: Path, tmp_path: Path) -> None:
     hostile = "<img src=x onerror=alert(1)>"
-    models = {hostile: 1.0, "mlp": 0.5}
+    models = {hostile: 1.0, "dense128": 0.5}
     write_small_run(raw_folder, tmp_path, models)
     classes = [hostile, "</script><script>alert(2)</script>", *CLASSES[2:]]
     (tmp_path / "index.html").write_text(render(small_source(tmp_path, list(models), classes)), encoding="utf-8")
     for page in opened(browser, tmp_path / "index.html"):  # which asserts that nothing spoke up
-        for name in (hostile, "mlp"):
+        for name in (hostile, "dense128"):
             page.select_option("#model", label=name)
         cell(page, 0, 1).click()
         expect(page.locator("#gallery-title")).to_contain_text(f"{classes[0]} taken for {classes[1]}")
@@ -357,4 +405,4 @@ def test_one_model_without_mistakes_or_claims_opens_quietly(browser: Browser, ra
         cell(page, SHIRT, TOP).click()
         expect(page.locator("#gallery-title")).to_have_text("Shirt taken for T-shirt/top: 0 images")
         expect(page.locator("#more")).to_be_hidden()
-        expect(page.locator("#model-accuracy")).to_have_text("100.00 % of the test images right")
+        expect(page.locator("#model-accuracy")).to_have_text("seed 0, kept of 2: 100.00 % of the test images right")

@@ -116,6 +116,11 @@ WRONG: dict[str, list[tuple[str, Callable[[Arrays], object], str]]] = {
             lambda arrays: arrays.update(test_labels=arrays["test_labels"].astype(int)),
             "found int64",
         ),
+        (
+            "no seeds",  # as files were before models had several
+            lambda arrays: arrays.update(test_probabilities=arrays["test_probabilities"][0]),
+            r"found float32 \(200, 10\), expected float32 \(seeds, 200, 10\)",
+        ),
     ],
 }
 

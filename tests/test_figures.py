@@ -244,7 +244,14 @@ def test_the_figures_are_pictures_and_the_same_bytes_each_time(
         written.append({str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")})
     first, second = written
     of_each = [f"{kind}/{name}.png" for kind in ("curves", "confusion", "predictions") for name in NAMES]
-    assert set(first) == {"class_counts.png", "pixel_range.png", "samples.png", "hyperparameters/dense.png", *of_each}
+    assert set(first) == {
+        "class_counts.png",
+        "pixel_range.png",
+        "samples.png",
+        "seeds.png",
+        "hyperparameters/dense.png",
+        *of_each,
+    }
     assert first == second
     for name in first:
         with Image.open(tmp_path / "first" / name) as image:
@@ -254,7 +261,7 @@ def test_the_figures_are_pictures_and_the_same_bytes_each_time(
 
 @pytest.mark.parametrize(
     ("file", "stage"),
-    [("prepared.npz", "preprocess"), ("split.npz", "split"), ("predictions/cnn1.npz", "train@cnn1")],
+    [("prepared.npz", "preprocess"), ("split.npz", "split")],
 )
 def test_what_is_not_there_is_named_with_the_stage_that_makes_it(
     data: Path, results: list[Result], tmp_path: Path, file: str, stage: str

@@ -28,12 +28,17 @@ def f1_macro(actual: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], ax
     return np.asarray(np.mean(each, axis=0))
 
 
+def of_one_seed(confusion: npt.NDArray[np.int64]) -> dict[str, float]:
+    actual, predicted = images(confusion)
+    return bootstrap_intervals(actual, predicted[np.newaxis], len(confusion))
+
+
 @pytest.mark.parametrize(("name", "figure"), [("accuracy", accuracy), ("f1_macro", f1_macro)])
 def test_intervals_agree_with_scipy_resampling_the_images(name: str, figure: object) -> None:
     oracle = bootstrap(
         images(CONFUSION), figure, paired=True, method="percentile", n_resamples=20_000, rng=np.random.default_rng(1)
     ).confidence_interval
-    intervals = bootstrap_intervals(CONFUSION)
+    intervals = of_one_seed(CONFUSION)
     assert intervals[f"{name}_low"] == pytest.approx(oracle.low, abs=0.01)
     assert intervals[f"{name}_high"] == pytest.approx(oracle.high, abs=0.01)
 
@@ -41,25 +46,25 @@ def test_intervals_agree_with_scipy_resampling_the_images(name: str, figure: obj
 def test_intervals_of_accuracy_are_the_quantiles_of_a_binomial_distribution() -> None:
     right, total = 9_000, 10_000
     confusion = np.array([[5_000, 400], [600, 4_000]])
-    intervals = bootstrap_intervals(confusion)
+    intervals = of_one_seed(confusion)
     expected = binom.ppf([0.025, 0.975], total, right / total) / total
     assert [intervals["accuracy_low"], intervals["accuracy_high"]] == pytest.approx(expected, abs=3e-4)
 
 
 def test_f1_of_a_class_missing_from_a_resample_is_zero() -> None:
     # Two images, each right: a resample holds both classes or, half the time, one of them.
-    intervals = bootstrap_intervals(np.eye(2, dtype=np.int64))
+    intervals = of_one_seed(np.eye(2, dtype=np.int64))
     assert intervals == {"accuracy_low": 1, "accuracy_high": 1, "f1_macro_low": 0.5, "f1_macro_high": 1}
 
 
 def test_the_seed_is_fixed() -> None:
-    assert bootstrap_intervals(CONFUSION) == bootstrap_intervals(CONFUSION)
+    assert of_one_seed(CONFUSION) == of_one_seed(CONFUSION)
 
 
 def test_empty_cells_stay_empty() -> None:
     # No image of the last class: its F1 is 0 in every resample, and the others differ by the chance of the draws alone.
     padded = np.pad(CONFUSION, ((0, 1), (0, 1)))
-    intervals, without = bootstrap_intervals(padded), bootstrap_intervals(CONFUSION)
+    intervals, without = of_one_seed(padded), of_one_seed(CONFUSION)
     assert intervals["accuracy_low"] == pytest.approx(without["accuracy_low"], abs=0.01)
     assert intervals["f1_macro_high"] == pytest.approx(without["f1_macro_high"] * 3 / 4, abs=0.01)
 
@@ -67,3 +72,41 @@ def test_empty_cells_stay_empty() -> None:
 def test_actual_classes_are_in_rows() -> None:
     actual, predicted = images(CONFUSION)
     assert confusion_counts(actual, predicted, 3).tolist() == CONFUSION.tolist()
+
+
+def of_three_seeds() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Actual classes (120,), and what three seeds of unlike accuracy make of them (3, 120)."""
+    generator = np.random.default_rng(0)
+    actual, predicted = images(CONFUSION)
+    guesses = generator.integers(3, size=(3, len(actual)))
+    return actual, np.where(generator.random((3, len(actual))) < [[0], [0.1], [0.2]], guesses, predicted)
+
+
+def test_seeds_and_images_are_drawn_independently_and_all_seeds_meet_the_same_images() -> None:
+    actual, predicted = of_three_seeds()
+    generator = np.random.default_rng(1)
+    resampled = []
+    for _ in range(4_000):
+        seeds, drawn = generator.integers(3, size=3), generator.integers(120, size=120)
+        table = predicted[np.ix_(seeds, drawn)]
+        of_images = np.broadcast_to(actual[drawn], table.shape)
+        resampled.append([accuracy(of_images, table, 1).mean(), f1_macro(of_images, table, 1).mean()])
+    expected = np.quantile(resampled, [0.025, 0.975], axis=0)
+    intervals = bootstrap_intervals(actual, predicted, 3)
+    for place, name in enumerate(("accuracy", "f1_macro")):
+        found = [intervals[f"{name}_low"], intervals[f"{name}_high"]]
+        assert found == pytest.approx(expected[:, place], abs=0.012)
+
+
+def test_a_seed_that_is_always_right_and_one_that_never_is_may_both_be_drawn_twice() -> None:
+    # Two seeds are drawn of two: both the good one in a quarter of the resamples, both the bad one in another.
+    actual = np.array([0, 1] * 50)
+    intervals = bootstrap_intervals(actual, np.stack([actual, 1 - actual]), 2)
+    assert (intervals["accuracy_low"], intervals["accuracy_high"]) == (0, 1)
+
+
+def test_seeds_that_agree_in_all_have_the_interval_of_one() -> None:
+    actual, predicted = images(CONFUSION)
+    assert bootstrap_intervals(actual, np.tile(predicted, (3, 1)), 3) == pytest.approx(
+        of_one_seed(CONFUSION), abs=0.005
+    )

@@ -6,6 +6,7 @@ from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,9 +21,11 @@ from scipy.stats import binomtest
 from pipeline.artifacts import write_npz
 from pipeline.dataset.parts import Part
 from pipeline.errors import InputError
+from pipeline.evaluation.ranking import rank
+from pipeline.evaluation.variance import divide_variance
 from pipeline.params.schema import Claim
 from pipeline.report.page.document import SCRIPTS, TEMPLATES, render
-from pipeline.report.page.source import Source, read_source
+from pipeline.report.page.source import Source
 from pipeline.report.page.sprites import sprite_sheet
 from tests.small_run import CLASSES, MODELS, of_test, small_source, write_small_run
 
@@ -113,13 +116,17 @@ def test_the_table_shows_the_scores(source: Source, html: str) -> None:
     rows = {row[0]: row for row in cells(html, "results")}
     for result in source.results:
         scores = {name: f"{100 * value:.2f}" for name, value in result.test_scores.items()}
-        accuracy = f"{scores['accuracy']} % {scores['accuracy_low']}–{scores['accuracy_high']}"
+        deviation = f" ± {scores['accuracy_std']}" if "accuracy_std" in scores else ""
+        accuracy = f"{scores['accuracy']} %{deviation} {scores['accuracy_low']}–{scores['accuracy_high']}"
         f1 = f"{scores['f1_macro']} % {scores['f1_macro_low']}–{scores['f1_macro_high']}"
         row = rows[result.name]
-        assert row[1:4] == [accuracy, f1, f"{result.run.parameters:,}"]
-        assert row[5] == "2 of 3"
-    assert rows["cnn1"][6] == "91.6 % article C"
-    assert rows["mlp"][6] == "–"
+        assert row[1] == accuracy
+        assert row[3:6] == [str(len(result.right)), f1, f"{result.run.parameters:,}"]
+        assert row[7] == "2 of 3"
+    assert rows["cnn1"][8] == "91.6 % article C"
+    assert rows["mlp"][8] == "–"
+    assert "±" in rows["cnn1"][1]
+    assert "±" not in rows["single_layer"][1]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -154,19 +161,74 @@ def test_each_misclassified_image_is_in_the_picture_once(source: Source, data: P
         np.testing.assert_allclose(tiles[position].astype(int), image, atol=255 / 31 / 2 + 1)
 
 
-def test_mcnemars_test_is_that_of_the_images_on_which_two_models_differ(data: Path, html: str) -> None:
+def right_of(data: Path, name: str) -> npt.NDArray[np.bool_]:
+    """Which test images each seed gets right, (seeds, 200), straight from the archive."""
+    with np.load(data / f"predictions/{name}.npz") as archive:
+        return np.asarray(archive["test_probabilities"].argmax(axis=2) == archive["test_labels"])
+
+
+def test_each_two_models_are_compared_over_their_seeds(data: Path, html: str) -> None:
     page = script_data(html)
-    right = {}
-    for name in MODELS:
-        labels, probabilities = of_test(data, name)
-        right[name] = {image for image in range(200) if probabilities[image].argmax() == labels[image]}
-    names = list(MODELS)
-    assert len(page["comparisons"]) == 6
+    right = [right_of(data, name) for name in MODELS]
+    assert [(pair["first"], pair["second"]) for pair in page["comparisons"]] == list(combinations(range(4), 2))
     for pair in page["comparisons"]:
-        first, second = right[names[pair["first"]]], right[names[pair["second"]]]
-        assert (pair["onlyFirst"], pair["onlySecond"]) == (len(first - second), len(second - first))
-        expected = binomtest(len(first - second), len(first ^ second)).pvalue
-        assert pair["pValue"] == pytest.approx(expected)
+        first, second = right[pair["first"]], right[pair["second"]]
+        assert pair["difference"] == pytest.approx(first.mean() - second.mean())
+        if len(first) == len(second) == 1:
+            only = np.sum(first & ~second), np.sum(second & ~first)
+            assert pair["pValue"] == pytest.approx(binomtest(only[0], sum(only)).pvalue)
+        assert pair["pValue"] <= pair["corrected"]
+        assert pair["toldApart"] == (pair["corrected"] < 0.05)
+
+
+def test_models_that_cannot_be_told_apart_are_named_below_the_table(raw_folder: Path, tmp_path: Path) -> None:
+    models = {"poor": 0.5, "cnn1": 2.0, "mlp": 2.0}
+    write_small_run(raw_folder, tmp_path, models)
+    html = render(small_source(tmp_path, list(models)))
+    said = re.search('<p class="note" id="groups">(.*?)</p>', html)
+    assert said
+    accurate = sorted(["cnn1", "mlp"], key=lambda name: -right_of(tmp_path, name).mean())
+    assert re.sub("<.*?>", "", said[1]) == f"Not told apart: {accurate[0]} and {accurate[1]}."
+    ranks = {row[0]: row[2] for row in cells(html, "results")}
+    assert ranks == {"poor": "3", "cnn1": "1–2", "mlp": "1–2"}
+
+
+def test_the_seeds_share_of_the_variance_is_told(data: Path, html: str) -> None:
+    right = [right_of(data, name) for name in MODELS]
+    variance = divide_variance(right, rank(right))
+    assert variance.seed is not None
+    assert variance.seed_reach is not None
+    assert variance.architecture is not None
+    parts = {"test images drawn": variance.images, "seed": variance.seed, "architecture": variance.architecture}
+    total = sum(parts.values())
+    assert cells(html, "variance") == [
+        [name, f"{100 * part**0.5:.2f}", f"{100 * part / total:.1f} %"] for name, part in parts.items()
+    ]
+    assert f"<b>{100 * variance.seed_reach:.2f} points</b>" in html
+    chart = json.loads(Elements(html).texts["page-charts"])["seeds"]
+    seeds = [row for rows in chart["datasets"].values() for row in rows if "points" in row]
+    assert [(row["model"], row["seed"]) for row in seeds] == [
+        ("cnn1", 0),
+        ("cnn1", 1),
+        ("cnn1", 2),
+        ("mlp", 0),
+        ("mlp", 1),
+    ]
+    for row in seeds:
+        model = right_of(data, row["model"])
+        assert row["points"] == pytest.approx(100 * (model[row["seed"]].mean() - model.mean()), abs=1e-5)
+
+
+def test_where_each_model_has_one_seed_the_page_says_that_the_chance_of_training_is_left_out(
+    raw_folder: Path, tmp_path: Path
+) -> None:
+    models = {"dense128": 2.0, "single_layer": 1.0}
+    write_small_run(raw_folder, tmp_path, models)
+    html = render(small_source(tmp_path, list(models)))
+    assert "those of a model with one seed leave out the chance of training" in html
+    assert "Each model has one seed, so this is not known" in html
+    assert [row[2] for row in cells(html, "variance")] == ["–"] * 3
+    assert 'id="seeds"' not in html
 
 
 def test_the_data_section_counts_images_and_names_the_pixels_before_and_after(html: str) -> None:
@@ -179,15 +241,15 @@ def test_the_data_section_counts_images_and_names_the_pixels_before_and_after(ht
     assert [row[6:8] for row in rows] == [["0.000", "1.000"]] * 3
 
 
-def test_duplicates_are_counted_and_left_out(source: Source, html: str) -> None:
+def test_duplicates_are_counted_and_left_out(source: Source, data: Path, html: str) -> None:
     rows = {row[0]: row for row in cells(html, "duplicates")}
     assert rows["across training and test"][1] == "1"  # test image 7 is training image 3
     repeated = set(source.duplicates.loc[source.duplicates["second_part"] == "test", "second"])
     assert 7 in repeated
     accuracies = {row[0]: row[1:3] for row in cells(html, "without-duplicates")}
     for result in source.results:
-        right = result.actual == result.predicted
-        kept = [right[image] for image in range(200) if image not in repeated]
+        right = right_of(data, result.name)
+        kept = [right[:, image] for image in range(200) if image not in repeated]
         assert accuracies[result.name] == [f"{100 * right.mean():.2f} %", f"{100 * np.mean(kept):.2f} %"]
 
 
@@ -223,7 +285,7 @@ def test_names_and_claims_are_text_whatever_is_in_them(data: Path, raw_folder: P
 def test_without_claims_there_is_no_column_for_them(source: Source) -> None:
     html = render(replace(source, claims={}))
     assert "source’s claim" not in html.lower()
-    assert {len(row) for row in cells(html, "results")} == {6}
+    assert {len(row) for row in cells(html, "results")} == {8}
 
 
 @pytest.mark.parametrize(
@@ -266,14 +328,6 @@ def test_duplicates_of_other_images_are_refused(raw_folder: Path, tmp_path: Path
     (tmp_path / "duplicates.csv").write_text("first_part,first,second_part,second,distance\ntrain,3,test,200,0.0\n")
     with pytest.raises(InputError, match=r"duplicates\.csv, second: found an image that is not in .*prepared\.npz"):
         small_source(tmp_path, ["cnn1"])
-
-
-def test_an_evaluation_of_other_predictions_is_refused(raw_folder: Path, tmp_path: Path) -> None:
-    write_small_run(raw_folder, tmp_path, {"cnn1": 2.0})
-    source = small_source(tmp_path, ["cnn1"])
-    fewer = [replace(source.results[0], actual=source.results[0].actual[1:], predicted=source.results[0].predicted[1:])]
-    with pytest.raises(InputError, match=r"cnn1\.npz: found other classes than `dvc repro evaluate@cnn1`"):
-        read_source(fewer, {}, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,12 @@ def block(language: str, start: str) -> str:
 def test_the_results_are_those_of_the_report() -> None:
     _, table, _ = re.split(r"<!-- results: .*? -->|<!-- end of results -->", README)
     for result in pd.read_csv("reports/results.csv").to_dict("records"):
-        accuracy, low, high = (
-            f"{100 * result[figure]:.2f}" for figure in ("accuracy", "accuracy_low", "accuracy_high")
+        accuracy, low, high, deviation = (
+            f"{100 * result[f'accuracy{figure}']:.2f}" for figure in ("", "_low", "_high", "_std")
         )
+        of_seeds = f"{accuracy} ± {deviation} %" if result["seeds"] > 1 else f"{accuracy} %"
         (row,) = (line for line in table.splitlines() if line.startswith(f"| `{result['model']}` "))
-        assert f"| {accuracy} % ({low}–{high} %) |" in " ".join(row.split()), "`make readme` puts the new results there"
+        assert f"| {of_seeds} ({low}–{high} %) |" in " ".join(row.split()), "`make readme` puts the new results there"
 
 
 def test_an_architecture_is_added_by_one_file_and_one_entry_and_trains_alone(clone: Clone) -> None:

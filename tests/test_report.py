@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,16 +8,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from pipeline.artifacts import write_csv, write_json
+from pipeline.artifacts import read_npz, write_csv, write_json, write_npz
 from pipeline.errors import InputError
 from pipeline.evaluation.confusion import confusion_table
+from pipeline.evaluation.predictions import PARTS, SeedPredictions
 from pipeline.params.schema import Claim
 from pipeline.report.figures.confusion import confusion_figure
 from pipeline.report.figures.learning_curves import learning_curves, validation_accuracies
 from pipeline.report.figures.png import write_png
-from pipeline.report.results import Result, read_result
+from pipeline.report.figures.seeds import seed_accuracies
+from pipeline.report.results import Result, SeedRun, read_result
 from pipeline.report.tables import results_markdown, results_table
 
 CLASSES = ["Shirt", "Coat", "Bag"]
@@ -29,6 +33,8 @@ RUN = {
     "epochs": 3,
     "best_epoch": 2,
     "seconds_per_epoch": 1.234,
+    "seed": 7,
+    "seeds": [{"seed": 7, "validation_accuracy": 0.7}],
     "keras": "3.15.0",
 }
 CURVES = pd.DataFrame(
@@ -42,12 +48,19 @@ CURVES = pd.DataFrame(
 )
 
 
+def archive(actual: npt.NDArray[np.uint8], predicted: npt.NDArray[np.int64]) -> Mapping[str, npt.ArrayLike]:
+    """Certain predictions of seeds (seeds, n), the same of each part."""
+    certain = np.eye(len(CLASSES), dtype=np.float32)[predicted]
+    return {f"{part}_labels": actual for part in PARTS} | {f"{part}_probabilities": certain for part in PARTS}
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """The files of one model, cnn1: 1,000 images of three classes, every second Bag taken for a Coat."""
-    actual = np.repeat([0, 1, 2], [400, 400, 200])
+    actual = np.repeat(np.arange(3, dtype=np.uint8), [400, 400, 200])
     predicted = np.where((actual == 2) & (np.arange(1000) % 2 == 0), 1, actual)
     write_csv(tmp_path / "evaluation/cnn1/confusion.csv", confusion_table(actual, predicted, CLASSES))
+    write_npz(tmp_path / "predictions/cnn1.npz", archive(actual, predicted[np.newaxis]))
     write_csv(tmp_path / "curves/cnn1.csv", CURVES)
     write_json(tmp_path / "runs/cnn1.json", RUN)
     return tmp_path
@@ -66,7 +79,9 @@ def test_the_table_has_scores_size_training_and_claim_in_a_row_a_model(result: R
     other = replace(result, name="resnet8")
     table = results_table([result, other], {"cnn1": claim("91.6 %", 0.916)})
     assert list(table.columns) == [
-        *["model", "accuracy", "accuracy_low", "accuracy_high", "f1_macro", "f1_macro_low", "f1_macro_high"],
+        *["model", "seeds", "accuracy", "accuracy_std", "accuracy_low", "accuracy_high"],
+        *["f1_macro", "f1_macro_std", "f1_macro_low", "f1_macro_high"],
+        *["rank_best", "rank_worst", "not_told_apart_from"],
         *["parameters", "seconds_per_epoch", "best_epoch", "epochs", "article", "claim", "claimed_accuracy"],
     ]
     row = table.iloc[0]
@@ -75,6 +90,8 @@ def test_the_table_has_scores_size_training_and_claim_in_a_row_a_model(result: R
     assert row["accuracy_low"] == pytest.approx(0.9 - 1.96 * (0.9 * 0.1 / 1000) ** 0.5, abs=2e-3)
     assert row["accuracy_high"] == pytest.approx(0.9 + 1.96 * (0.9 * 0.1 / 1000) ** 0.5, abs=2e-3)
     assert row["f1_macro_low"] < row["f1_macro"] < row["f1_macro_high"]
+    assert row["rank_best":"not_told_apart_from"].tolist() == [1, 2, "resnet8"]
+    assert table["accuracy_std"].isna().all()
     assert row["parameters":].tolist() == [101770, 1.234, 2, 3, "C", "91.6 %", 0.916]
     assert table["model"].tolist() == ["cnn1", "resnet8"]
     assert table.loc[1, ["article", "claim", "claimed_accuracy"]].isna().all()
@@ -82,11 +99,11 @@ def test_the_table_has_scores_size_training_and_claim_in_a_row_a_model(result: R
 
 def test_the_readers_table_shows_per_cents_and_says_what_they_are_of(result: Result) -> None:
     text = results_markdown([result], {"cnn1": claim("91.6 %", 0.916)})
-    header, _, row, empty, note = text.rstrip("\n").split("\n")
+    header, _, row, empty, note = text.rstrip("\n").split("\n")  # and no ranks of one model
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     low, high = (100 * result.test_scores[f"accuracy_{end}"] for end in ("low", "high"))
     assert cells == [
-        *["`cnn1`", f"90.00 % ({low:.2f}–{high:.2f} %)", "91.6 % (C)"],
+        *["`cnn1`", "1", f"90.00 % ({low:.2f}–{high:.2f} %)", "1", "91.6 % (C)"],
         *["85.19 %", "101,770", "1.2", "2 of 3"],
     ]
     assert header.count("|") == row.count("|")
@@ -94,6 +111,61 @@ def test_the_readers_table_shows_per_cents_and_says_what_they_are_of(result: Res
     assert "1,000 test images" in note
     assert "tensorflow on CPU:0 (Model T, 2 cores)" in note
     assert "percentile bootstraps over the test images" in note
+    assert "of models with one seed, intervals and ranks leave out the chance of training" in note
+
+
+def with_seeds(result: Result, name: str, *right: float) -> Result:
+    """A model whose seeds get such shares of the 1,000 images right, the first ones, and is so on every part."""
+    wrong = np.arange(1000) >= 1000 * np.array(right)[:, np.newaxis]
+    certain = np.eye(len(CLASSES), dtype=np.float32)[np.where(wrong, (result.actual + 1) % 3, result.actual)]
+    predictions = dict.fromkeys(PARTS, SeedPredictions(result.actual, certain))
+    seeds = [SeedRun(seed=seed) for seed in range(len(right))]
+    run = result.run.model_copy(update={"seeds": seeds, "seed": int(np.argmax(right))})
+    return replace(result, name=name, predictions=predictions, run=run)
+
+
+def test_several_seeds_have_a_mean_and_a_standard_deviation_and_the_best_model_stands_first(result: Result) -> None:
+    models = [result, with_seeds(result, "good", 0.98, 0.96, 0.97), with_seeds(result, "poor", 0.5, 0.5, 0.52)]
+    _, _, *rows = results_markdown(models, {}).split("\n\n")[0].split("\n")
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert [row[0] for row in cells] == ["`good`", "`cnn1`", "`poor`"]
+    assert cells[0][2].startswith("97.00 ± 1.00 % (9")
+    assert cells[2][2].startswith("50.67 ± 1.15 % (")
+    assert [row[3] for row in cells] == ["3", "1", "3"]
+    assert [row[1] for row in cells] == ["1", "2", "3"]
+
+
+def test_models_that_cannot_be_told_apart_share_ranks_and_are_named(result: Result) -> None:
+    models = [with_seeds(result, name, 0.9, 0.91) for name in ("first", "second")]
+    text = results_markdown([*models, with_seeds(result, "poor", 0.5, 0.51)], {})
+    rows = {row.split("`")[1]: row.split("|")[2].strip() for row in text.split("\n")[2:5]}
+    assert rows == {"first": "1–2", "second": "1–2", "poor": "3"}
+    assert text.rstrip("\n").endswith("correction for their number, 3. Not told apart: `first` and `second`.")
+    assert "Not told apart: none." in results_markdown([models[0], with_seeds(result, "poor", 0.5, 0.51)], {})
+
+
+def test_the_kept_seed_is_the_one_that_is_shown(result: Result) -> None:
+    model = with_seeds(result, "cnn1", 0.5, 0.9)
+    assert model.kept_scores["accuracy"] == 0.9
+    assert model.test_scores["accuracy"] == pytest.approx(0.7)
+    assert "cnn1: 90.00% of 1,000" in confusion_figure(model).axes[0].get_title()
+
+
+def test_the_figure_of_seeds_has_a_dot_for_each_the_best_model_first(result: Result) -> None:
+    models = [with_seeds(result, "poor", 0.5, 0.6), with_seeds(result, "good", 0.9)]
+    (axes,) = seed_accuracies(models).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["good", "poor"]
+    drawn = [np.asarray(line.get_xydata()).round(6).tolist() for line in axes.get_lines()]
+    assert drawn == [[[0.9, 0]], [[0.9, 0]], [[0.55, 1]], [[0.5, 1], [0.6, 1]]]
+    intervals = [
+        np.asarray(part)[:, 0]
+        for lines in axes.collections
+        if isinstance(lines, LineCollection)
+        for part in lines.get_segments()
+    ]
+    scores = [models[place].test_scores for place in (1, 0)]
+    expected = [[found["accuracy_low"], found["accuracy_high"]] for found in scores]
+    np.testing.assert_allclose(intervals, expected)
 
 
 def test_a_claim_cannot_break_out_of_its_cell(result: Result) -> None:
@@ -127,7 +199,12 @@ def test_seconds_per_epoch_have_two_significant_digits(result: Result, seconds: 
 
 @pytest.mark.parametrize(
     ("path", "stage"),
-    [("evaluation/cnn1/confusion.csv", "evaluate"), ("curves/cnn1.csv", "train"), ("runs/cnn1.json", "train")],
+    [
+        ("evaluation/cnn1/confusion.csv", "evaluate"),
+        ("predictions/cnn1.npz", "train"),
+        ("curves/cnn1.csv", "train"),
+        ("runs/cnn1.json", "train"),
+    ],
 )
 def test_an_absent_file_is_named_with_the_stage_that_makes_it(data: Path, path: str, stage: str) -> None:
     (data / path).unlink()
@@ -141,11 +218,22 @@ def test_an_absent_file_is_named_with_the_stage_that_makes_it(data: Path, path: 
         ("parameters", "many", r"parameters: found 'many', expected: Input should be a valid integer"),
         ("seconds_per_epoch", -1.0, r"seconds_per_epoch: found -1\.0, expected: .*greater than or equal to 0"),
         ("best_epoch", 4, r"found best_epoch 4, expected an epoch of .*cnn1\.csv"),
+        ("seeds", [{"seed": 0}, {"seed": 1}], r"found 2 seeds, expected 1 as in .*cnn1\.npz"),
+        ("seeds", [], r"seeds: found \[\], expected: .*at least 1"),
+        ("seed", 3, r"found seed 3, expected 7, the best on validation in .*cnn1\.npz"),
     ],
 )
 def test_a_wrong_record_of_a_training_is_refused(data: Path, field: str, value: object, message: str) -> None:
     write_json(data / "runs/cnn1.json", RUN | {field: value})
     with pytest.raises(InputError, match=rf"cnn1\.json: {message}"):
+        read_result("cnn1", CLASSES, data)
+
+
+def test_an_evaluation_of_other_predictions_is_refused(data: Path) -> None:
+    arrays = read_npz(data / "predictions/cnn1.npz")
+    write_npz(data / "predictions/cnn1.npz", arrays | {"test_labels": arrays["test_labels"][::-1]})
+    message = r"confusion\.csv: found other classes than in .*cnn1\.npz; `dvc repro evaluate@cnn1` makes it"
+    with pytest.raises(InputError, match=message):
         read_result("cnn1", CLASSES, data)
 
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pipeline.review.comment import comment
+from pipeline.review.comment import Comparison, comment
 from pipeline.review.gate import Drop, allowed_drop, judge
 from pipeline.review.markdown import LONGEST, code, table
-from pipeline.review.scores import Score, compare_models
+from pipeline.review.scores import Score, compare_candidate, compare_models
 from pipeline.review.staleness import Reason
 
 MARKDOWN = MarkdownIt("commonmark").enable("table")
@@ -70,6 +70,26 @@ def test_scores_are_those_of_the_test_images() -> None:
     assert (mlp.name, mlp.accuracy, mlp.f1_macro) == ("mlp", Score(0.9, 0.8, 0.85), Score(0.7, 0.69, 0.65))
     assert mlp.accuracy.is_below_interval
     assert not mlp.f1_macro.is_below_interval
+
+
+def test_a_model_that_has_other_seeds_than_the_base_says_so() -> None:
+    score = {"test.f1_macro": {"old": 0.7, "new": 0.7}}
+    metrics: dict[str, dict[str, dict[str, Any]]] = {
+        "metrics/cnn1.json": {"seeds": {"old": 1, "new": 5}, **score},
+        "metrics/mlp.json": {"seeds": {"old": 2, "new": 2}, **score},
+        "metrics/single.json": {"seeds": {"old": 3, "new": 1}, **score},
+        "metrics/strided.json": {"seeds": {"new": 3}, **score},
+    }
+    compared = Comparison(
+        compare_models(metrics), compare_candidate(metrics), judge(Score(0.7, 0.7, 0.6), "interval"), metrics, None
+    )
+    rows = comment("main", "0" * 40, {}, compared).split("\n")
+    assert [row.split("|")[1].strip() for row in rows if row.startswith("| `")][:4] == [
+        "`cnn1`, 5 seeds (base: 1)",
+        "`mlp`",
+        "`single`, 1 seed (base: 3)",
+        "`strided`",
+    ]
 
 
 @given(st.text())

@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.artifacts import write_npz
 from pipeline.errors import InputError
-from pipeline.evaluation.predictions import PARTS, read_predictions
-from pipeline.evaluation.scores import class_scores, scores
+from pipeline.evaluation.predictions import PARTS, SeedPredictions, kept_seed, read_predictions
+from pipeline.evaluation.scores import class_scores, mean_scores, scores, standard_deviations
 
 # Five images of three classes:           actual 0  0  1  1  2
 #                                      predicted 0  1  1  1  0
@@ -51,7 +51,7 @@ def test_one_confident_mistake_costs_a_finite_loss() -> None:
 
 def predictions(**changed: npt.ArrayLike) -> dict[str, npt.ArrayLike]:
     arrays: dict[str, npt.ArrayLike] = {f"{part}_labels": LABELS for part in PARTS}
-    return arrays | {f"{part}_probabilities": PROBABILITIES for part in PARTS} | changed
+    return arrays | {f"{part}_probabilities": np.stack([PROBABILITIES] * 2) for part in PARTS} | changed
 
 
 def test_predictions_are_read_by_part(tmp_path: Path) -> None:
@@ -60,12 +60,25 @@ def test_predictions_are_read_by_part(tmp_path: Path) -> None:
     assert list(parts) == ["train", "validation", "test"]
     assert parts["train"].labels.tolist() == [0, 0, 1, 1, 2]
     assert parts["test"].labels.tolist() == [2, 1, 1, 0, 0]
-    assert parts["test"].predicted.tolist() == [0, 1, 1, 1, 0]
+    assert parts["test"].predicted.tolist() == [[0, 1, 1, 1, 0]] * 2
+    assert [seed.predicted.tolist() for seed in parts["test"].seeds] == [[0, 1, 1, 1, 0]] * 2
+
+
+def test_the_kept_seed_is_the_most_accurate_and_of_equals_the_first() -> None:
+    certain = np.eye(2, dtype=np.float32)[[[0, 1, 1], [0, 0, 1], [0, 1, 0], [0, 0, 1]]]
+    assert kept_seed(SeedPredictions(np.array([0, 0, 1], np.uint8), certain)) == 1
+
+
+def test_scores_of_seeds_have_a_mean_and_from_two_on_a_standard_deviation() -> None:
+    of_seeds = [{"accuracy": 0.5, "f1_macro": 0.2}, {"accuracy": 0.7, "f1_macro": 0.2}]
+    assert mean_scores(of_seeds) == pytest.approx({"accuracy": 0.6, "f1_macro": 0.2})
+    assert standard_deviations(of_seeds) == pytest.approx({"accuracy_std": 0.02**0.5, "f1_macro_std": 0})
+    assert standard_deviations(of_seeds[:1]) == {}
 
 
 def altered(row: int, values: list[float]) -> npt.NDArray[np.float32]:
-    probabilities = PROBABILITIES.copy()
-    probabilities[row] = values
+    probabilities = np.stack([PROBABILITIES] * 2)
+    probabilities[1, row] = values
     return probabilities
 
 
@@ -75,14 +88,24 @@ def altered(row: int, values: list[float]) -> npt.NDArray[np.float32]:
         ("test_labels", LABELS.astype(np.int64), r"found int64 \(5,\), expected uint8"),
         ("test_labels", LABELS[:0], r"found uint8 \(0,\), expected uint8 \(n,\) of at least one image"),
         ("test_labels", np.array([0, 0, 3, 1, 2], np.uint8), "found label 3 in row 2, expected 0 to 2"),
-        ("test_probabilities", PROBABILITIES[:4], r"found float32 \(4, 3\), expected float32 \(5, 3\)"),
-        ("test_probabilities", PROBABILITIES[:, :2], r"found float32 \(5, 2\), expected float32 \(5, 3\)"),
-        ("test_probabilities", PROBABILITIES.astype(np.float64), r"found float64 \(5, 3\), expected float32"),
-        ("train_probabilities", altered(3, [np.nan, 1, 0]), "found nan in row 3 for class 0"),
+        ("test_probabilities", PROBABILITIES, r"found float32 \(5, 3\), expected float32 \(seeds, 5, 3\)"),
+        ("test_probabilities", PROBABILITIES[None, :4], r"found float32 \(1, 4, 3\), expected float32 \(seeds, 5, 3\)"),
+        (
+            "test_probabilities",
+            PROBABILITIES[None, :, :2],
+            r"found float32 \(1, 5, 2\), expected float32 \(seeds, 5, 3\)",
+        ),
+        ("test_probabilities", PROBABILITIES[None][:0], r"found float32 \(0, 5, 3\), expected float32 \(seeds, 5, 3\)"),
+        ("test_probabilities", PROBABILITIES[None].astype(np.float64), r"found float64 \(1, 5, 3\), expected float32"),
+        ("train_probabilities", altered(3, [np.nan, 1, 0]), "found nan in row 3 for class 0 of seed 2 in their order"),
         ("train_probabilities", altered(3, [0, np.inf, 0]), "found inf in row 3 for class 1"),
         ("validation_probabilities", altered(1, [-0.5, 1, 0.5]), "found -0.5 in row 1 for class 0"),
         ("validation_probabilities", altered(1, [0, 0, 1.5]), "found 1.5 in row 1 for class 2"),
-        ("validation_probabilities", altered(4, [0.5, 0.25, 0.2]), r"found a sum of 0\.950000 in row 4, expected 1"),
+        (
+            "validation_probabilities",
+            altered(4, [0.5, 0.25, 0.2]),
+            r"found a sum of 0\.950000 in row 4 of seed 2 in their order, expected 1",
+        ),
     ],
 )
 def test_predictions_that_are_none_are_refused_by_file_array_and_row(
@@ -95,9 +118,17 @@ def test_predictions_that_are_none_are_refused_by_file_array_and_row(
 
 def test_rows_may_miss_one_by_the_rounding_of_float32(tmp_path: Path) -> None:
     thirds = np.full((5, 3), np.nextafter(np.float32(1 / 3), np.float32(1)), np.float32)
-    write_npz(tmp_path / "cnn2.npz", predictions(test_probabilities=thirds))
-    loss = scores(LABELS, read_predictions(tmp_path / "cnn2.npz", classes=3)["test"].probabilities)["log_loss"]
+    write_npz(tmp_path / "cnn2.npz", predictions(test_probabilities=np.stack([thirds] * 2)))
+    loss = scores(LABELS, read_predictions(tmp_path / "cnn2.npz", classes=3)["test"].probabilities[0])["log_loss"]
     assert loss == pytest.approx(np.log(3), rel=1e-6)
+
+
+def test_parts_of_unlike_numbers_of_seeds_are_refused(tmp_path: Path) -> None:
+    write_npz(tmp_path / "cnn2.npz", predictions(test_probabilities=PROBABILITIES[np.newaxis]))
+    with pytest.raises(
+        InputError, match=r"cnn2\.npz: found seeds: 2 of train, 2 of validation, 1 of test; expected as"
+    ):
+        read_predictions(tmp_path / "cnn2.npz", classes=3)
 
 
 def test_an_archive_without_a_part_is_refused(tmp_path: Path) -> None:

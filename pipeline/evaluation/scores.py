@@ -1,5 +1,7 @@
 """How good predictions are, in single numbers, counted by scikit-learn."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_score, recall_score
@@ -30,3 +32,18 @@ def class_scores(actual: npt.NDArray[np.integer], predicted: npt.NDArray[np.inte
             value = score(actual, predicted, labels=range(classes), average=average, zero_division=0)
             counted[f"{name}_{average}"] = float(value)
     return counted
+
+
+def mean_scores(of_seeds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean over the seeds of each score."""
+    return {name: float(np.mean([one[name] for one in of_seeds])) for name in of_seeds[0]}
+
+
+def standard_deviations(of_seeds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The standard deviations over the seeds of accuracy and macro F1: each one's `_std`, that of a sample.
+
+    One seed has none.
+    """
+    if len(of_seeds) < 2:
+        return {}
+    return {f"{name}_std": float(np.std([one[name] for one in of_seeds], ddof=1)) for name in ("accuracy", "f1_macro")}

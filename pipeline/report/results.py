@@ -1,26 +1,36 @@
 """What the report knows of one trained model, read from the files of its training and evaluation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, ValidationError
 
 from pipeline.artifacts import existing, read_json
 from pipeline.errors import InputError
 from pipeline.evaluation.confusion import confusion_counts, read_confusion
 from pipeline.evaluation.intervals import bootstrap_intervals
-from pipeline.evaluation.scores import class_scores
+from pipeline.evaluation.predictions import Predictions, SeedPredictions, kept_seed, read_predictions
+from pipeline.evaluation.scores import class_scores, mean_scores, standard_deviations
 
 CURVES = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
 
 
+class SeedRun(BaseModel):
+    """What the report says of the training of one seed; the file may hold more."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    seed: NonNegativeInt
+
+
 class Run(BaseModel):
-    """What the report says of a training; the file may hold more."""
+    """What the report says of a training, its length that of the kept seed; the file may hold more."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -32,40 +42,86 @@ class Run(BaseModel):
     epochs: PositiveInt
     best_epoch: PositiveInt
     seconds_per_epoch: NonNegativeFloat
+    seed: NonNegativeInt
+    seeds: Annotated[list[SeedRun], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
 class Result:
-    """One model: its test labels, actual and predicted, int64 (n,); its curves, one row an epoch; its training."""
+    """One model: what its seeds predict, by part; the curves of the kept seed, one row an epoch; its training."""
 
     name: str
     classes: Sequence[str]
-    actual: npt.NDArray[np.integer]
-    predicted: npt.NDArray[np.integer]
+    predictions: Mapping[str, SeedPredictions]
     curves: pd.DataFrame
     run: Run
 
     @cached_property
+    def kept_place(self) -> int:
+        """The place of the kept seed among the model's seeds."""
+        return kept_seed(self.predictions["validation"])
+
+    @property
+    def kept(self) -> dict[str, Predictions]:
+        """What the kept seed predicts, by part."""
+        return {part: found.seeds[self.kept_place] for part, found in self.predictions.items()}
+
+    @cached_property
+    def actual(self) -> npt.NDArray[np.uint8]:
+        """The classes of the test images, uint8 (n,)."""
+        return self.predictions["test"].labels
+
+    @cached_property
+    def predicted(self) -> npt.NDArray[np.int64]:
+        """The classes that the kept seed gives them, int64 (n,)."""
+        return self.kept["test"].predicted
+
+    @cached_property
+    def right(self) -> npt.NDArray[np.bool_]:
+        """Which test images each seed gets right, bool (seeds, n)."""
+        return np.asarray(self.predictions["test"].predicted == self.actual)
+
+    @cached_property
     def confusion(self) -> npt.NDArray[np.int64]:
-        """Test images by actual class (row) and predicted class (column), int64 (classes, classes)."""
+        """Test images by actual class (row) and the kept seed's prediction (column), int64 (classes, classes)."""
         return confusion_counts(self.actual, self.predicted, len(self.classes))
 
     @cached_property
+    def kept_scores(self) -> dict[str, float]:
+        """The kept seed's scores of the test part."""
+        return class_scores(self.actual, self.predicted, len(self.classes))
+
+    @cached_property
     def test_scores(self) -> dict[str, float]:
-        """The scores and intervals of the test part, equal to those in the model's metrics."""
-        return class_scores(self.actual, self.predicted, len(self.classes)) | bootstrap_intervals(self.confusion)
+        """Means over the seeds, intervals and deviations of the test part, equal to those in the model's metrics."""
+        test, classes = self.predictions["test"], len(self.classes)
+        of_seeds = [class_scores(self.actual, seed.predicted, classes) for seed in test.seeds]
+        intervals = bootstrap_intervals(self.actual, test.predicted, classes)
+        return mean_scores(of_seeds) | intervals | standard_deviations(of_seeds)
 
 
 def read_result(name: str, classes: Sequence[str], data: Path = Path("data")) -> Result:
-    """Read one model's files in `data`: its confusion, curves and run.
+    """Read one model's files in `data`: its predictions, confusion, curves and run.
 
     Raises InputError naming a file that is absent and the stage that makes it, or what is wrong in one.
     """
+    predictions = data / "predictions" / f"{name}.npz"
     confusion = existing(data / "evaluation" / name / "confusion.csv", f"evaluate@{name}")
     curves = existing(data / "curves" / f"{name}.csv", f"train@{name}")
     run = existing(data / "runs" / f"{name}.json", f"train@{name}")
+    result = Result(name, classes, read_predictions(predictions, len(classes)), _read_curves(curves), _read_run(run))
     actual, predicted = read_confusion(confusion, classes)
-    result = Result(name, classes, actual, predicted, _read_curves(curves), _read_run(run))
+    if not (np.array_equal(result.actual, actual) and np.array_equal(result.predicted, predicted)):
+        raise InputError(
+            f"{confusion}: found other classes than in {predictions}; `dvc repro evaluate@{name}` makes it"
+        )
+    seeds = [one.seed for one in result.run.seeds]
+    if len(seeds) != len(result.right):
+        raise InputError(f"{run}: found {len(seeds)} seeds, expected {len(result.right)} as in {predictions}")
+    if result.run.seed != (best := seeds[result.kept_place]):
+        raise InputError(
+            f"{run}: found seed {result.run.seed}, expected {best}, the best on validation in {predictions}"
+        )
     epochs = len(result.curves)
     if result.run.epochs != epochs:
         raise InputError(f"{run}: found epochs {result.run.epochs}, expected {epochs} as in {curves}")

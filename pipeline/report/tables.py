@@ -6,25 +6,49 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from pipeline.evaluation.ranking import Ranking, rank
 from pipeline.params.schema import Claim
 from pipeline.report.results import Result, Run
 
-SCORES = ["accuracy", "accuracy_low", "accuracy_high", "f1_macro", "f1_macro_low", "f1_macro_high"]
+SCORES = [f"{score}{figure}" for score in ("accuracy", "f1_macro") for figure in ("", "_std", "_low", "_high")]
 
 
 def results_table(results: Sequence[Result], claims: Mapping[str, Claim]) -> pd.DataFrame:
-    """One row a model, in the order given: test scores, size and length of training, the source's claim if any.
+    """One row a model, in the order given: test scores, rank, size and length of training, the source's claim if any.
 
-    Scores, intervals and `claimed_accuracy` are shares of 1.
+    Scores, which are means over the seeds, their standard deviations and intervals, and `claimed_accuracy` are shares
+    of 1. A rank is a range, from `rank_best` to `rank_worst`; `not_told_apart_from` names models.
     """
-    return pd.DataFrame([_row(result, claims.get(result.name)) for result in results])
+    ranking = rank([result.right for result in results])
+    names = [result.name for result in results]
+    rows = []
+    for place, result in enumerate(results):
+        rank_best, rank_worst = ranking.range_of(place)
+        others = ", ".join(names[other] for other in ranking.not_told_apart_from(place))
+        ranks = {"rank_best": rank_best, "rank_worst": rank_worst, "not_told_apart_from": others or None}
+        rows.append(_row(result, ranks, claims.get(result.name)))
+    return pd.DataFrame(rows)
 
 
-def _row(result: Result, claim: Claim | None) -> dict[str, str | float | None]:
+def best_first(results: Sequence[Result]) -> list[int]:
+    """The places of the models, the most accurate on the test images first."""
+    return sorted(range(len(results)), key=lambda place: -results[place].test_scores["accuracy"])
+
+
+def groups_of_equals(results: Sequence[Result], ranking: Ranking) -> list[list[str]]:
+    """The names of the models in each group that cannot be told apart, the best first."""
+    order = best_first(results)
+    groups = sorted(sorted(order.index(model) for model in group) for group in ranking.groups)
+    return [[results[order[place]].name for place in group] for group in groups]
+
+
+def _row(result: Result, ranks: Mapping[str, str | int | None], claim: Claim | None) -> dict[str, str | float | None]:
     run = result.run
     return {
         "model": result.name,
-        **{score: result.test_scores[score] for score in SCORES},
+        "seeds": len(result.right),
+        **{score: result.test_scores.get(score) for score in SCORES},
+        **ranks,
         "parameters": run.parameters,
         "seconds_per_epoch": run.seconds_per_epoch,
         "best_epoch": run.best_epoch,
@@ -36,23 +60,30 @@ def _row(result: Result, claim: Claim | None) -> dict[str, str | float | None]:
 
 
 def results_markdown(results: Sequence[Result], claims: Mapping[str, Claim]) -> str:
-    """The same table for readers, and a line that says what its numbers are of; no claims, no column for them."""
-    rows = [_words(result, claims.get(result.name)) for result in results]
+    """The same table for readers, the best first, and what its numbers are of; no claims, no column for them."""
+    ranking = rank([result.right for result in results])
+    order = best_first(results)
+    rows = [_words(results[place], ranking.range_of(place), claims.get(results[place].name)) for place in order]
     table = pd.DataFrame(rows)
     if not claims:
         table = table.drop(columns="Claim (article)")
     align = ["left", *["right"] * (table.shape[1] - 1)]
-    return f"{table.to_markdown(index=False, disable_numparse=True, colalign=align)}\n\n{_note(results)}\n"
+    markdown = table.to_markdown(index=False, disable_numparse=True, colalign=align)
+    notes = [_note(results), _ranks(results, ranking)] if len(results) > 1 else [_note(results)]
+    return "\n\n".join([markdown, *notes]) + "\n"
 
 
-def _words(result: Result, claim: Claim | None) -> dict[str, str]:
+def _words(result: Result, ranks: tuple[int, int], claim: Claim | None) -> dict[str, str]:
     scores, run = result.test_scores, result.run
+    deviation = f" ± {_percent(scores['accuracy_std'])}" if "accuracy_std" in scores else ""
     return {
         "Model": f"`{result.name}`",
+        "Rank": "–".join(map(str, dict.fromkeys(ranks))),
         "Test accuracy (95 % interval)": (
-            f"{_percent(scores['accuracy'])} % "
+            f"{_percent(scores['accuracy'])}{deviation} % "
             f"({_percent(scores['accuracy_low'])}–{_percent(scores['accuracy_high'])} %)"
         ),
+        "Seeds": f"{len(result.right)}",
         "Claim (article)": f"{_literal(claim.claim)} ({_literal(claim.article)})" if claim else "–",
         "Macro F1": f"{_percent(scores['f1_macro'])} %",
         "Parameters": f"{run.parameters:,}",
@@ -74,8 +105,19 @@ def _note(results: Sequence[Result]) -> str:
     images = " or ".join(dict.fromkeys(f"{len(result.actual):,}" for result in results))
     machines = " or ".join(dict.fromkeys(_machine(result.run) for result in results))
     return (
-        f"Measured on {images} test images, one trained model (one seed) each, trained with {machines}. "
-        "Intervals are percentile bootstraps over the test images; they leave out the chance of training."
+        f"Measured on {images} test images; trained with {machines}. Scores are means over the seeds, accuracy ± their "
+        "standard deviation; size, seconds and epochs are of the seed that is kept, the best on validation images. "
+        "Intervals are percentile bootstraps over the test images and the seeds; of models with one seed, intervals "
+        "and ranks leave out the chance of training."
+    )
+
+
+def _ranks(results: Sequence[Result], ranking: Ranking) -> str:
+    groups = [[f"`{name}`" for name in group] for group in groups_of_equals(results, ranking)]
+    named = "; ".join(f"{', '.join(group[:-1])} and {group[-1]}" for group in groups)
+    return (
+        "A rank is a range where models cannot be told apart at the 5 % level by tests of all pairs, with Holm's "
+        f"correction for their number, {len(ranking.pairs)}. Not told apart: {named or 'none'}."
     )
 
 

@@ -68,7 +68,9 @@ def _model(model: Compared, candidate: Candidate) -> str:
         "new": model.f1_macro.base is None,
         "removed": model.f1_macro.here is None,
     }
-    return ", ".join([code(model.name), *(note for note, holds in notes.items() if holds)])
+    base, here = model.seeds
+    seeds = [f"{here:g} {'seed' if here == 1 else 'seeds'} (base: {base:g})"] if base and here and base != here else []
+    return ", ".join([code(model.name), *(note for note, holds in notes.items() if holds), *seeds])
 
 
 def _scores(model: Compared) -> tuple[str, ...]:

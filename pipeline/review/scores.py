@@ -35,9 +35,10 @@ class Score:
 
 @dataclass(frozen=True)
 class Compared:
-    """A model's scores."""
+    """A model's scores, and the number of seeds that they are means of, on the base and here; None if not known."""
 
     name: str
+    seeds: tuple[float | None, float | None]
     accuracy: Score
     f1_macro: Score
 
@@ -64,7 +65,9 @@ def compare_candidate(difference: Difference) -> Candidate:
 
 
 def _compared(path: str, keys: Mapping[str, Mapping[str, Any]]) -> Compared:
-    return Compared(Path(path).stem, _score(keys, "accuracy"), _score(keys, "f1_macro"))
+    seeds = keys.get("seeds", {})
+    numbers = _number(seeds.get("old")), _number(seeds.get("new"))
+    return Compared(Path(path).stem, numbers, _score(keys, "accuracy"), _score(keys, "f1_macro"))
 
 
 def _score(keys: Mapping[str, Mapping[str, Any]], name: str) -> Score:

@@ -40,7 +40,7 @@ def confusion_figure(result: Result) -> Figure:
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set(xlabel="predicted class", ylabel="actual class")
-    accuracy = result.test_scores["accuracy"]
+    accuracy = result.kept_scores["accuracy"]
     axes.set_title(f"{result.name}: {accuracy:.2%} of {counts.sum():,} test images right", fontsize="medium")
     bar = figure.colorbar(cells, ax=axes, shrink=0.8, label="share of row")
     bar.ax.yaxis.set_major_formatter(PercentFormatter(xmax=1))

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.dataset.parts import read_parts
-from pipeline.evaluation.predictions import read_predictions
 from pipeline.params.schema import ModelParams
 from pipeline.report.figures.class_counts import class_counts
 from pipeline.report.figures.confusion import confusion_figure
@@ -14,6 +13,7 @@ from pipeline.report.figures.pixel_range import pixel_range
 from pipeline.report.figures.png import write_png
 from pipeline.report.figures.prediction_grid import model_grid
 from pipeline.report.figures.samples import samples
+from pipeline.report.figures.seeds import seed_accuracies
 from pipeline.report.results import Result
 
 
@@ -26,8 +26,8 @@ def write_figures(
 ) -> None:
     """Write the figures of the data, of each model, and of each architecture that several models share.
 
-    These are ``samples.png``, ``pixel_range.png``, ``class_counts.png``; ``curves``, ``confusion`` and ``predictions``
-    with a figure a model; ``hyperparameters`` with one an architecture.
+    These are ``samples.png``, ``pixel_range.png``, ``class_counts.png`` and ``seeds.png``; ``curves``, ``confusion``
+    and ``predictions`` with a figure a model; ``hyperparameters`` with one an architecture.
 
     Raises InputError naming a file in `data` that is absent and the stage that makes it, or what is wrong in one.
     """
@@ -35,13 +35,13 @@ def write_figures(
     write_png(folder / "samples.png", samples(parts["train"], classes))
     write_png(folder / "pixel_range.png", pixel_range(parts["train"].images[0], normalization))
     write_png(folder / "class_counts.png", class_counts(parts, classes))
+    write_png(folder / "seeds.png", seed_accuracies(results))
     images = parts["test"].images
     for result in results:
         name = result.name
-        predictions = read_predictions(data / "predictions" / f"{name}.npz", len(classes))
         write_png(folder / "curves" / f"{name}.png", learning_curves(result))
         write_png(folder / "confusion" / f"{name}.png", confusion_figure(result))
-        write_png(folder / "predictions" / f"{name}.png", model_grid(name, images, predictions["test"], classes))
+        write_png(folder / "predictions" / f"{name}.png", model_grid(name, images, result.kept["test"], classes))
     for architecture, names in families(models).items():
         family = [result for result in results if result.name in names]
         write_png(folder / "hyperparameters" / f"{architecture}.png", hyperparameter_curves(family, models))

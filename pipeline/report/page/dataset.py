@@ -77,13 +77,12 @@ def pixel_histogram(images: npt.NDArray[np.uint8]) -> pd.DataFrame:
 def without_duplicates(results: Sequence[Result], duplicates: pd.DataFrame) -> pd.DataFrame:
     """Accuracy of each model on all test images, and on those that repeat no training nor earlier test image.
 
-    Both are shares of 1; the second is NaN if no image is left.
+    Both are means over the seeds, and shares of 1; the second is NaN if no image is left.
     """
     rows = []
     for result in results:
-        right = result.actual == result.predicted
-        kept = np.delete(right, repeated_in_test(duplicates))
-        rows.append((result.name, right.mean(), kept.mean() if kept.size else np.nan))
+        kept = np.delete(result.right, repeated_in_test(duplicates), axis=1)
+        rows.append((result.name, result.right.mean(), kept.mean() if kept.size else np.nan))
     return pd.DataFrame(rows, columns=["model", "all", "kept"])
 
 

@@ -14,6 +14,8 @@ from vl_convert import javascript_bundle
 
 from pipeline.dataset.duplicates import NEAR, repeated_in_test
 from pipeline.evaluation.calibration import reliability
+from pipeline.evaluation.ranking import rank
+from pipeline.evaluation.variance import divide_variance
 from pipeline.report.page.curve_chart import learning_curves
 from pipeline.report.page.dataset import (
     doubtful,
@@ -24,12 +26,18 @@ from pipeline.report.page.dataset import (
     without_duplicates,
 )
 from pipeline.report.page.dataset_charts import pixel_values, samples_per_class
-from pipeline.report.page.model_charts import accuracies, class_differences, class_scores, reliability_diagram
+from pipeline.report.page.model_charts import (
+    accuracies,
+    class_differences,
+    class_scores,
+    reliability_diagram,
+    seed_differences,
+)
 from pipeline.report.page.models import comparisons, encoded, model_data
 from pipeline.report.page.pictures import doubtful_pictures, pair_pictures, shown_images, shown_pairs
 from pipeline.report.page.source import Source
 from pipeline.report.page.sprites import Sprites, columns, sprite_sheet
-from pipeline.report.tables import results_table
+from pipeline.report.tables import best_first, groups_of_equals, results_table
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ["data.js", "table.js", "pictures.js", "charts.js", "model.js", "comparison.js", "start.js"]
@@ -43,7 +51,9 @@ def render(source: Source) -> str:
     pairs = shown_pairs(source.duplicates)
     sprites = shown_images(source, doubts, pairs)
     table = results_table(source.results, source.claims)
-    best = [str(name) for name in table.sort_values("accuracy", ascending=False)["model"]]
+    right = [result.right for result in source.results]
+    ranking = rank(right)
+    best = [source.results[place].name for place in best_first(source.results)]
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     scripts = [
         _verbatim(javascript_bundle("window.vegaEmbed = vegaEmbed")),
@@ -59,8 +69,11 @@ def render(source: Source) -> str:
         columns=columns(len(images)),
         ratio=images.shape[1] / images.shape[2],
         specs=_specs(source, table, best[:CURVES_SHOWN]),
-        data=_data(source, sprites),
+        data=_data(source, sprites) | {"comparisons": comparisons(ranking)},
         source=source,
+        pairs_compared=len(ranking.pairs),
+        groups=groups_of_equals(source.results, ranking),
+        variance=divide_variance(right, ranking),
         table=table.replace({np.nan: None}).to_dict("records"),
         best=best,
         chosen=best[:CURVES_SHOWN],
@@ -113,6 +126,9 @@ def _specs(source: Source, table: pd.DataFrame, chosen: Sequence[str]) -> dict[s
         "samples": samples_per_class(counts),
         "pixels": pixel_values(pixel_histogram(source.parts["train"].images), source.normalization),
     }
+    repeated = [results[place] for place in best_first(results) if len(results[place].right) > 1]
+    if repeated:
+        charts["seeds"] = seed_differences(repeated)
     return {place: chart.to_dict() for place, chart in charts.items()}
 
 
@@ -127,5 +143,4 @@ def _data(source: Source, sprites: Sprites) -> dict[str, Any]:
             model_data(result, found["test"], sprites)
             for result, found in zip(source.results, source.predictions, strict=True)
         ],
-        "comparisons": comparisons(source.results),
     }

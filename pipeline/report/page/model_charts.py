@@ -33,6 +33,34 @@ def accuracies(table: pd.DataFrame) -> Chart:
     return finished(alt.layer(*layers), ROW * len(order), description)
 
 
+def seed_differences(results: Sequence[Result]) -> Chart:
+    """How far each seed's test accuracy is from its model's mean, in points, with the interval of the mean."""
+    seeds, intervals = [], []
+    for result in results:
+        scores = result.test_scores
+        ends = {end: 100 * (scores[f"accuracy_{end}"] - scores["accuracy"]) for end in ("low", "high")}
+        intervals.append({"model": result.name, **ends})
+        for run, accuracy in zip(result.run.seeds, result.right.mean(axis=1), strict=True):
+            points = 100 * (accuracy - scores["accuracy"])
+            seeds.append({"model": result.name, "seed": run.seed, "accuracy": accuracy, "points": points})
+    order = [result.name for result in results]
+    y = alt.Y("model:N", sort=order, title=None, axis=alt.Axis(ticks=False, domain=False))
+    x = alt.X("points:Q", title="points from the model’s mean", axis=alt.Axis(format="+.1f", tickCount=7))
+    interval = (
+        alt.Chart(pd.DataFrame(intervals).round(4))
+        .mark_rule(strokeWidth=6, opacity=0.3, color=BLUE)
+        .encode(x=alt.X("low:Q"), x2="high:Q", y=y)
+    )
+    points = (
+        alt.Chart(pd.DataFrame(seeds).round(6))
+        .mark_point(size=60, strokeWidth=2, opacity=1, color=INK)
+        .encode(x=x, y=y, tooltip=["model:N", "seed:N", alt.Tooltip("accuracy:Q", format=".2%")])
+    )
+    return finished(
+        alt.layer(interval, points), ROW * len(order), "Test accuracy of each seed against its model's mean"
+    )
+
+
 def reliability_diagram(tables: Mapping[str, pd.DataFrame], model: str) -> Chart:
     """Accuracy against confidence of each bin, from `reliability`; the script sets `model`."""
     rows = pd.concat([table.round(5).assign(model=name) for name, table in tables.items()])

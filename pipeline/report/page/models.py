@@ -1,17 +1,15 @@
 """What the page knows of the models: numbers for its tables, and every mistake on the test images."""
 
 from base64 import b64encode
-from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.evaluation.calibration import expected_calibration_error, reliability
-from pipeline.evaluation.comparison import compare
 from pipeline.evaluation.confusion import per_class_table
 from pipeline.evaluation.predictions import Predictions
+from pipeline.evaluation.ranking import Ranking
 from pipeline.report.page.sprites import Sprites
 from pipeline.report.results import Result
 
@@ -30,16 +28,18 @@ def mistakes(test: Predictions) -> npt.NDArray[np.int64]:
 
 
 def model_data(result: Result, test: Predictions, sprites: Sprites) -> dict[str, Any]:
-    """One model for the page's script.
+    """One model for the page's script, by its kept seed.
 
     ``mistakes`` are positions in the picture, uint32 (n,); ``predicted`` uint8 (n,); ``probabilities`` uint8
     (n, classes), 255 for certainty.
     """
     wrong = mistakes(test)
-    averages = {name: value for name, value in result.test_scores.items() if name.endswith(("macro", "weighted"))}
+    averages = {name: value for name, value in result.kept_scores.items() if name.endswith(("macro", "weighted"))}
     return {
         "name": result.name,
-        "accuracy": result.test_scores["accuracy"],
+        "accuracy": result.kept_scores["accuracy"],
+        "seed": result.run.seed,
+        "seeds": len(result.right),
         "calibrationError": expected_calibration_error(reliability(test.labels, test.probabilities)),
         "confusion": result.confusion.tolist(),
         "perClass": per_class_table(result.actual, result.predicted, result.classes).to_dict("records"),
@@ -50,12 +50,17 @@ def model_data(result: Result, test: Predictions, sprites: Sprites) -> dict[str,
     }
 
 
-def comparisons(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """McNemar's test for each two models, by their places in `results`."""
-    right = [result.actual == result.predicted for result in results]
-    pairs = []
-    for first, second in combinations(range(len(results)), 2):
-        found = compare(right[first], right[second])
-        counts = {"onlyFirst": found.only_first, "onlySecond": found.only_second, "pValue": found.p_value}
-        pairs.append({"first": first, "second": second} | counts)
-    return pairs
+def comparisons(ranking: Ranking) -> list[dict[str, Any]]:
+    """How each two models compare, by their places in the results."""
+    return [
+        {
+            "first": pair.first,
+            "second": pair.second,
+            "difference": pair.comparison.difference,
+            "standardError": pair.comparison.standard_error,
+            "pValue": pair.comparison.p_value,
+            "corrected": pair.corrected,
+            "toldApart": pair.told_apart,
+        }
+        for pair in ranking.pairs
+    ]

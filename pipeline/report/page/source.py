@@ -14,7 +14,7 @@ from pipeline.dataset.duplicates import read_duplicates
 from pipeline.dataset.parts import Normalization, Part, read_parts
 from pipeline.dataset.prepared import read_prepared, read_split
 from pipeline.errors import InputError
-from pipeline.evaluation.predictions import Predictions, read_predictions
+from pipeline.evaluation.predictions import Predictions
 from pipeline.params.schema import Claim
 from pipeline.report.results import Result
 
@@ -23,14 +23,13 @@ from pipeline.report.results import Result
 class Source:
     """Models and data.
 
-    `predictions` are each model's, by part, in the order of `results`. `images` and `labels` are those of the files
+    `images` and `labels` are those of the files
     train and test, uint8 (n, height, width, channels) and (n,); `validation` numbers the images of train that are held
     out; `background` is that of nearly all images, if any.
     """
 
     results: Sequence[Result]
     claims: Mapping[str, Claim]
-    predictions: Sequence[Mapping[str, Predictions]]
     parts: Mapping[str, Part]
     normalization: Normalization
     images: Mapping[str, npt.NDArray[np.uint8]]
@@ -44,27 +43,25 @@ class Source:
         """The class names in the order of the labels."""
         return self.results[0].classes
 
+    @property
+    def predictions(self) -> Sequence[Mapping[str, Predictions]]:
+        """What each model's kept seed predicts, by part."""
+        return [result.kept for result in self.results]
+
 
 def read_source(results: Sequence[Result], claims: Mapping[str, Claim], data: Path = Path("data")) -> Source:
-    """Read the predictions of the models in `results`, the images and their duplicates from the folder `data`.
+    """Read the images that the models in `results` were trained and tested on, and their duplicates, from `data`.
 
     Raises InputError naming a file that is absent and the stage that makes it, or that does not fit the others.
     """
     prepared_path, split_path = data / "prepared.npz", data / "split.npz"
     prepared = read_prepared(prepared_path)
     parts, normalization = read_parts(prepared_path, split_path)
-    classes = len(results[0].classes)
-    predictions = []
     for result in results:
-        path = data / "predictions" / f"{result.name}.npz"
-        found = read_predictions(path, classes)
         for part in ("validation", "test"):
-            if not np.array_equal(found[part].labels, parts[part].labels):
+            if not np.array_equal(result.predictions[part].labels, parts[part].labels):
+                path = data / "predictions" / f"{result.name}.npz"
                 raise InputError(f"{path}, {part}_labels: found others than in {prepared_path}")
-        test = found["test"]
-        if not (np.array_equal(result.actual, test.labels) and np.array_equal(result.predicted, test.predicted)):
-            raise InputError(f"{path}: found other classes than `dvc repro evaluate@{result.name}` wrote of it")
-        predictions.append(found)
     duplicates = read_duplicates(data / "duplicates.csv")
     for end in ("first", "second"):
         images = duplicates[f"{end}_part"].map({part: len(prepared[f"{part}_images"]) for part in ("train", "test")})
@@ -73,7 +70,6 @@ def read_source(results: Sequence[Result], claims: Mapping[str, Claim], data: Pa
     return Source(
         results,
         claims,
-        predictions,
         parts,
         normalization,
         {part: prepared[f"{part}_images"] for part in ("train", "test")},

@@ -14,15 +14,33 @@ function onlyWrong(model, other) {
   return [...model.mistakes.keys()].filter((mistake) => !shared.has(model.mistakes[mistake]));
 }
 
+// The outcome of one seed each by images, of more by means over the seeds.
+function outcome(one, other, test) {
+  if (one.seeds === 1 && other.seeds === 1) {
+    const [onlyOne, onlyOther] = [onlyWrong(other, one).length, onlyWrong(one, other).length];
+    return (
+      `${one.name} gets ${count(onlyOne, "test image")} right that ${other.name} gets wrong, ` +
+      `and ${other.name} ${onlyOther.toLocaleString("en")} that ${one.name} gets wrong. McNemar’s exact test`
+    );
+  }
+  const points = (share) => (100 * Math.abs(share)).toFixed(2);
+  const side = test.difference < 0 ? "less" : "more";
+  return (
+    `On average over ${count(one.seeds, "seed")}, ${one.name} gets ${points(test.difference)} points ${side} of the test ` +
+    `images right than ${other.name} over ${count(other.seeds, "seed")}; the standard error is ` +
+    `${points(test.standardError)}. A t-test over seeds and images`
+  );
+}
+
 function verdict(one, other, test) {
   if (one === other) return `Both are ${one.name}: choose two models.`;
-  const { onlyOne, onlyOther, pValue } = test;
-  const winner = onlyOne > onlyOther ? one : other;
-  const clear = pValue < 0.05 ? `${winner.name} is better beyond chance` : "the difference may be chance";
+  const winner = test.difference > 0 ? one : other;
+  const clear = test.toldApart ? `${winner.name} is better beyond chance` : "the two cannot be told apart";
+  const left = [one, other].filter((model) => model.seeds === 1).map((model) => model.name);
+  const chance = left.length ? ` The chance of training ${left.join(" and ")} is left out, for want of a second seed.` : "";
   return (
-    `${one.name} gets ${count(onlyOne, "test image")} right that ${other.name} gets wrong, ` +
-    `and ${other.name} ${onlyOther.toLocaleString("en")} that ${one.name} gets wrong. ` +
-    `McNemar’s exact test: ${probability(pValue)}, ${clear} at the 5 % level.`
+    `${outcome(one, other, test)}: ${probability(test.pValue)}, and ${probability(test.corrected)} corrected for ` +
+    `${count(page.comparisons.length, "pair")}: ${clear} at the 5 % level.${chance}`
   );
 }
 
@@ -30,9 +48,7 @@ function testOf(first, second) {
   const turned = first > second;
   const [low, high] = turned ? [second, first] : [first, second];
   const found = page.comparisons.find((pair) => pair.first === low && pair.second === high);
-  if (!found) return null;
-  const counts = turned ? [found.onlySecond, found.onlyFirst] : [found.onlyFirst, found.onlySecond];
-  return { onlyOne: counts[0], onlyOther: counts[1], pValue: found.pValue };
+  return found && { ...found, difference: turned ? -found.difference : found.difference };
 }
 
 function listOnly(id, winner, loser) {

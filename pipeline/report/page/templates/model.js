@@ -91,7 +91,8 @@ function fillClasses(model) {
 function chooseModel(place) {
   const model = page.models[place];
   state.model = model;
-  find("model-accuracy").textContent = `${percent(model.accuracy)} of the test images right`;
+  const seed = model.seeds > 1 ? `seed ${model.seed}, kept of ${model.seeds}: ` : "";
+  find("model-accuracy").textContent = `${seed}${percent(model.accuracy)} of the test images right`;
   fillMatrix(model);
   if (state.actual === null) {
     const { actual, predicted } = worstCell(model);
