@@ -41,8 +41,8 @@ search:
 
 def experiments(clone: Clone) -> dict[str, str]:
     """Commit by name of the experiments on HEAD."""
-    listed = clone.run("git", "for-each-ref", "--format=%(refname) %(objectname)", "refs/exps")
-    lines = (line.split() for line in listed.splitlines() if "/exec/" not in line)
+    listed = clone.run("git", "for-each-ref", "--format=%(refname) %(objectname)", "refs/exps/*/*/*")
+    lines = (line.split() for line in listed.splitlines())
     return {name.rpartition("/")[2]: commit for name, commit in lines}
 
 

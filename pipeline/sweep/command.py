@@ -18,6 +18,7 @@ EPILOG = """\
 examples:
   python -m pipeline sweep sweeps/mlp.yaml
   python -m pipeline sweep sweeps/cnn_grid.yaml --jobs 2
+  python -m pipeline sweep sweeps/cnn_grid.yaml --ray 10.0.0.5:6379
 """
 
 
@@ -32,6 +33,11 @@ def add_sweep(commands: "_SubParsersAction[ArgumentParser]") -> None:
     )
     parser.add_argument("file", metavar="FILE", type=_sweep_file, help="the sweep, such as sweeps/mlp.yaml")
     parser.add_argument("--jobs", metavar="N", type=_positive, default=1, help="how many points at a time (default: 1)")
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="run the points of a grid on this Ray cluster, such as HOST:6379; results come by git and DVC's remote",
+    )
     parser.set_defaults(command=_run)
 
 
@@ -39,7 +45,7 @@ def _run(arguments: Namespace) -> None:
     """Run the sweep; raises InputError for what the user gave wrong."""
     from pipeline.sweep.run import run_sweep  # its imports take a second, for which other commands need not wait
 
-    run_sweep(arguments.file, arguments.jobs)
+    run_sweep(arguments.file, arguments.jobs, arguments.ray)
 
 
 def _sweep_file(value: str) -> Path:

@@ -19,7 +19,7 @@ from pipeline.sweep.table import sweep_table
 REPORTS = Path("reports/sweeps")
 
 
-def run_sweep(path: Path, jobs: int) -> None:
+def run_sweep(path: Path, jobs: int, ray_address: str | None = None) -> None:
     """Run what is left of the sweep at `path`, write its table and figures, and print its winner.
 
     Raises InputError for a mistake in the file, for changes that are not committed, and for points that fail.
@@ -28,7 +28,10 @@ def run_sweep(path: Path, jobs: int) -> None:
     name = path.stem
     commit = baseline()
     with workplace(name) as place:
-        results = (_search if sweep.search else _grid)(name, sweep, commit, jobs, place)
+        if ray_address is not None:
+            results = _grid_on_cluster(name, sweep, commit, ray_address)
+        else:
+            results = (_search if sweep.search else _grid)(name, sweep, commit, jobs, place)
     outcomes = [result for result in results if isinstance(result, Outcome)]
     if not outcomes:
         raise InputError(f"{path}: found all trials pruned, expected one that ends; let them start or warm up longer")
@@ -46,6 +49,20 @@ def _grid(name: str, sweep: Sweep, commit: str, jobs: int, place: Workplace) -> 
     left = [point for point in points if point.name not in done]
     print(f"{len(points) - len(left)} of {len(points)} points are finished", flush=True)
     in_parallel(jobs, [partial(_run_and_tell, point, commit, place) for point in left], place)
+    return [read_outcome(point, commit) for point in points]
+
+
+def _grid_on_cluster(name: str, sweep: Sweep, commit: str, address: str) -> Sequence[Outcome | Pruned]:
+    if sweep.grid is None:
+        raise InputError("--ray: found a search, expected a grid: what Optuna draws next depends on what has ended")
+    try:
+        from pipeline.sweep.cluster import run_on_cluster
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise InputError("--ray: found no Ray, expected it installed; `uv sync --inexact --group ray`") from error
+    points = grid_points(name, sweep)
+    run_on_cluster(points, commit, address)
     return [read_outcome(point, commit) for point in points]
 
 
