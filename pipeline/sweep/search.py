@@ -90,15 +90,22 @@ class _Trials:
 
 
 class _Watch:
-    """Reports the accuracy of each epoch that DVCLive has written to Optuna, and asks whether to stop."""
+    """Reports the accuracy of each epoch that DVCLive has written to Optuna, and asks whether to stop.
+
+    Of a model with several seeds it is the first that is trained whose epochs count.
+    """
 
     def __init__(self, trial: Trial, model: str) -> None:
         self.trial = trial
-        self.live = Path("dvclive") / model / "plots/metrics/validation/accuracy.tsv"
+        self.model = model
+        self.live: Path | None = None
         self.epoch = 0
 
     def __call__(self, folder: Path) -> bool:
-        for accuracy in _accuracies(folder / self.live)[self.epoch :]:
+        if self.live is None:
+            written = (folder / "dvclive" / self.model).glob("**/plots/metrics/validation/accuracy.tsv")
+            self.live = next(written, None)
+        for accuracy in _accuracies(self.live)[self.epoch :] if self.live else ():
             self.epoch += 1
             self.trial.report(accuracy, self.epoch)
             if self.trial.should_prune():
@@ -108,10 +115,7 @@ class _Watch:
 
 def _accuracies(path: Path) -> list[float]:
     """The last column of a table whose last line may still be in writing."""
-    try:
-        _, *lines = path.read_text().split("\n")[:-1]
-    except (FileNotFoundError, ValueError):
-        return []
+    lines = path.read_text().split("\n")[1:-1]
     return [float(line.rpartition("\t")[2]) for line in lines]
 
 
