@@ -1,6 +1,7 @@
 """Sweeps: real points in a clone, killed and gone on with; what is said of a wrong file; how trials are drawn."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import optuna
 import pandas as pd
 import psutil
 import pytest
@@ -216,6 +218,17 @@ def test_one_run_of_a_sweep_at_a_time(tmp_path: Path, monkeypatch: pytest.Monkey
         pass
 
 
+def outcome(settings: dict[str, Any], accuracy: float) -> Any:
+    curves = pd.DataFrame({"epoch": [1, 2], "loss": [1.0, 0.5], "accuracy": [0.5, 0.6], "val_loss": [1.0, 0.7]})
+    curves["val_accuracy"] = [accuracy - 0.1, accuracy]
+    return SimpleNamespace(point=Point("mlp", "mlp", settings), validation_accuracy=accuracy, curves=curves)
+
+
+def error(point: Point) -> float:
+    rate: Any = point.settings["optimizer.learning_rate"]
+    return -abs(math.log(rate) + 7)
+
+
 def drawn(folder: Path, monkeypatch: pytest.MonkeyPatch, *kills: int) -> list[dict[str, Any]]:
     """Settings of a search's trials, whose accuracy is a function of them; killed when so many trials had begun."""
     folder.mkdir()
@@ -236,13 +249,7 @@ def drawn(folder: Path, monkeypatch: pytest.MonkeyPatch, *kills: int) -> list[di
 
     monkeypatch.setattr(searching, "finished", lambda _: set())
     monkeypatch.setattr(searching, "run_point", run)
-    monkeypatch.setattr(
-        searching,
-        "read_outcome",
-        lambda point, _: SimpleNamespace(
-            point=point, validation_accuracy=-abs(np.log(point.settings["optimizer.learning_rate"]) + 7)
-        ),
-    )
+    monkeypatch.setattr(searching, "read_outcome", lambda point, _: outcome(dict(point.settings), error(point)))
     for _ in kills:
         with pytest.raises(KeyboardInterrupt), workplace("search") as place:
             searching.search("search", sweep, "commit", 1, place)
@@ -257,10 +264,12 @@ def test_a_killed_search_draws_the_trials_it_would_have_drawn(tmp_path: Path, mo
     assert drawn(tmp_path / "killed", monkeypatch, 4, 13) == whole
 
 
-def outcome(settings: dict[str, Any], accuracy: float) -> Any:
-    curves = pd.DataFrame({"epoch": [1, 2], "loss": [1.0, 0.5], "accuracy": [0.5, 0.6], "val_loss": [1.0, 0.7]})
-    curves["val_accuracy"] = [accuracy - 0.1, accuracy]
-    return SimpleNamespace(point=Point("mlp", "mlp", settings), validation_accuracy=accuracy, curves=curves)
+def test_epochs_that_nobody_watched_still_count_for_the_pruner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn(tmp_path / "search", monkeypatch)  # where each trial ends at once, as from DVC's cache
+    study = optuna.load_study(study_name=None, storage="sqlite:///.dvc/tmp/sweeps/search.db")
+    for trial in study.trials:
+        assert trial.value is not None
+        assert trial.intermediate_values == {1: pytest.approx(trial.value - 0.1), 2: trial.value}
 
 
 def test_the_figures_show_the_best_first_and_one_setting_at_a_time() -> None:

@@ -62,18 +62,18 @@ class _Trials:
     def run(self) -> None:
         """Run one trial, unless there is an experiment of its settings."""
         trial, point = self._draw()
+        watch = _Watch(trial, self.model)
         try:
             with self.running[point.name]:
-                if point.name not in finished(self.commit):
-                    watch = _Watch(trial, self.model)
-                    if not run_point(point, self.commit, self.place, watch):
-                        state = TrialState.FAIL if self.place.interrupted.is_set() else TrialState.PRUNED
-                        self.study.tell(trial, state=state)
-                        print(f"{point.name}: pruned after epoch {watch.epoch}", flush=True)
-                        return
-            accuracy = read_outcome(point, self.commit).validation_accuracy
-            self.study.tell(trial, accuracy)
-            print(f"{point.name}: validation accuracy {accuracy:.2%}", flush=True)
+                if point.name not in finished(self.commit) and not run_point(point, self.commit, self.place, watch):
+                    state = TrialState.FAIL if self.place.interrupted.is_set() else TrialState.PRUNED
+                    self.study.tell(trial, state=state)
+                    print(f"{point.name}: pruned after epoch {watch.epoch}", flush=True)
+                    return
+            outcome = read_outcome(point, self.commit)
+            watch.report_rest(outcome.curves["val_accuracy"].tolist())
+            self.study.tell(trial, outcome.validation_accuracy)
+            print(f"{point.name}: validation accuracy {outcome.validation_accuracy:.2%}", flush=True)
         except Exception:
             self.study.tell(trial, state=TrialState.FAIL)
             raise
@@ -111,6 +111,11 @@ class _Watch:
             if self.trial.should_prune():
                 return True
         return False
+
+    def report_rest(self, accuracies: Sequence[float]) -> None:
+        """Report what was too quick to be seen, or came from DVC's cache: the pruner compares others with it."""
+        for epoch, accuracy in enumerate(accuracies[self.epoch :], self.epoch + 1):
+            self.trial.report(accuracy, epoch)
 
 
 def _accuracies(path: Path) -> list[float]:
