@@ -21,8 +21,9 @@ GRID = "model: mlp\ngrid:\n  layers: [1, 2]\n  nodes: [32]\n"
 
 
 @pytest.fixture
-def cluster() -> Iterator[Any]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A Ray head that runs nothing; the test adds nodes."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray's own
         from ray.cluster_utils import Cluster
