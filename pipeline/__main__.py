@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from pipeline.errors import run
 from pipeline.prediction.command import add_predict
 from pipeline.review.command import add_review
+from pipeline.sweep.command import add_sweep
 
 
 def main() -> None:
@@ -15,6 +16,7 @@ def main() -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_predict(commands)
     add_review(commands)
+    add_sweep(commands)
     arguments = parser.parse_args()
     try:
         arguments.command(arguments)

@@ -276,7 +276,8 @@ def test_curves_of_one_architecture_are_told_apart_by_the_settings_that_differ(r
     narrow = MODELS["dense128"].model_copy(update={"epochs": 3})
     assert differing_settings([narrow, MODELS["dense128"]]) == ["epochs 3", f"epochs {MODELS['dense128'].epochs}"]
 
-    figure = hyperparameter_curves(results[1:], MODELS)
+    labels = differing_settings([MODELS[result.name] for result in results[1:]])
+    figure = hyperparameter_curves([result.curves for result in results[1:]], labels)
     loss, accuracy = figure.axes
     drawn = [np.asarray(line.get_ydata()).tolist() for line in accuracy.get_lines()]
     columns = "accuracy", "val_accuracy"

@@ -1,8 +1,8 @@
-"""Read and check ``params.yaml``."""
+"""Read and check files of settings: ``params.yaml`` and those of sweeps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -11,28 +11,38 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.errors import InputError
-from pipeline.params.schema import ModelParams, Params
+from pipeline.params.schema import ModelParams, Params, Section
+
+Settings = TypeVar("Settings", bound=Section)
 
 
 def read_params(path: Path = Path("params.yaml")) -> Params:
     """Read all parameters, whatever the caller needs of them, so that a mistake anywhere stops every stage.
 
+    Raises InputError naming file, line, parameter, what was found and what is allowed, for each mistake.
+    """
+    return read_settings(path, Params, "the parameters")
+
+
+def read_settings(path: Path, schema: type[Settings], holds: str, context: Mapping[str, Any] | None = None) -> Settings:
+    """Read a file of settings; `context` is what its validators know besides the file.
+
     The file is read as YAML 1.2, as DVC does; under YAML 1.1 ``1e-3`` would be a string.
 
-    Raises InputError naming file, line, parameter, what was found and what is allowed, for each mistake.
+    Raises InputError naming file, line, key, what was found and what is allowed, for each mistake.
     """
     try:
         text = path.read_text(encoding="utf-8")
         values = YAML(typ="safe", pure=True).load(text)
     except OSError as error:
-        raise InputError(f"{path}: found no readable file ({error.strerror}), expected the parameters") from error
+        raise InputError(f"{path}: found no readable file ({error.strerror}), expected {holds}") from error
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InputError(f"{path}:{line}: expected YAML, found a mistake: {error.problem}") from error
     except (RecursionError, TypeError, ValueError, YAMLError) as error:  # bytes that are no text, keys that are lists
         raise InputError(f"{path}: expected YAML, found a mistake: {error}") from error
     try:
-        return Params.model_validate(values)
+        return schema.model_validate(values, context=context)
     except ValidationError as error:
         raise InputError("\n".join(_explain(path, text, values, error.errors()))) from error
 
@@ -66,12 +76,13 @@ def _explain(path: Path, text: str, values: Any, errors: Sequence[ErrorDetails])
 def _existing(values: Any, error: ErrorDetails) -> tuple[str | int, ...]:
     """The keys that lead to the wrong parameter, without the names of union members that pydantic puts between.
 
-    An error of a mapping may name one of its keys: "key" is ours, "discriminator" pydantic's.
+    An error of a mapping may name one of its keys: "key", with dots, and "keys" are ours, "discriminator" pydantic's.
     """
     location: list[Any] = list(error["loc"])
     context = error.get("ctx", {})
     missing = [location.pop()] if error["type"] == "missing" else []
     location += str(context.get("key") or context.get("discriminator", "")).strip("'").split(".")
+    location += context.get("keys", ())
     keys: list[str | int] = []
     for key in location:
         if (isinstance(values, dict) and key in values) or (isinstance(values, list) and isinstance(key, int)):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
 from pipeline.params.reading import read_params
+from pipeline.programs import dvc, git
 from pipeline.review.comment import Comparison, comment, no_comment
 from pipeline.review.gate import allowed_drop, judge
 from pipeline.review.outputs import restore
-from pipeline.review.programs import dvc, git
 from pipeline.review.scores import compare_candidate, compare_models
 from pipeline.review.staleness import stale_results
 

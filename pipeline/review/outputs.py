@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import InputError
+from pipeline.programs import dvc
 from pipeline.review.lock import Locked, read_lock
-from pipeline.review.programs import dvc
 
 
 @dataclass(frozen=True)

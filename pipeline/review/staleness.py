@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pipeline.programs import dvc, git, is_ignored
 from pipeline.review.lock import Locked, hash_of, read_lock
-from pipeline.review.programs import dvc, git, is_ignored
 
 METRICS = "metrics"
 STATES = {"new": "is new", "modified": "has changed", "deleted": "is gone"}  # DVC's words

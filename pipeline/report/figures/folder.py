@@ -7,7 +7,7 @@ from pipeline.dataset.parts import read_parts
 from pipeline.params.schema import ModelParams
 from pipeline.report.figures.class_counts import class_counts
 from pipeline.report.figures.confusion import confusion_figure
-from pipeline.report.figures.hyperparameters import families, hyperparameter_curves
+from pipeline.report.figures.hyperparameters import differing_settings, families, hyperparameter_curves
 from pipeline.report.figures.learning_curves import learning_curves
 from pipeline.report.figures.pixel_range import pixel_range
 from pipeline.report.figures.png import write_png
@@ -44,4 +44,6 @@ def write_figures(
         write_png(folder / "predictions" / f"{name}.png", model_grid(name, images, result.kept["test"], classes))
     for architecture, names in families(models).items():
         family = [result for result in results if result.name in names]
-        write_png(folder / "hyperparameters" / f"{architecture}.png", hyperparameter_curves(family, models))
+        labels = differing_settings([models[result.name] for result in family])
+        curves = hyperparameter_curves([result.curves for result in family], labels)
+        write_png(folder / "hyperparameters" / f"{architecture}.png", curves)

@@ -10,7 +10,6 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from pipeline.params.schema import ModelParams
 from pipeline.report.figures.png import plain
-from pipeline.report.results import Result
 
 
 def families(models: Mapping[str, ModelParams]) -> dict[str, list[str]]:
@@ -21,17 +20,16 @@ def families(models: Mapping[str, ModelParams]) -> dict[str, list[str]]:
     return {architecture: names for architecture, names in by_architecture.items() if len(names) > 1}
 
 
-def hyperparameter_curves(results: Sequence[Result], models: Mapping[str, ModelParams]) -> Figure:
-    """Loss and accuracy by epoch of several models, training dashed, labelled by the settings in which they differ."""
-    labels = differing_settings([models[result.name] for result in results])
+def hyperparameter_curves(curves: Sequence[pd.DataFrame], labels: Sequence[str]) -> Figure:
+    """Loss and accuracy by epoch of several trainings, in training dashed, labelled by what differs between them."""
     colours = colormaps["viridis"]
-    figure = Figure(figsize=(9, 3.4 + 0.22 * len(results)), layout="constrained")
+    figure = Figure(figsize=(9, 3.4 + 0.22 * len(curves)), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
-    for place, (result, label) in enumerate(zip(results, labels, strict=True)):
-        colour = colours(0.9 * place / (len(results) - 1))
+    for place, (table, label) in enumerate(zip(curves, labels, strict=True)):
+        colour = colours(0.9 * place / max(1, len(curves) - 1))
         for axes, column in ((loss, "loss"), (accuracy, "accuracy")):
-            axes.plot(result.curves["epoch"], result.curves[column], color=colour, linestyle="--", linewidth=0.9)
-            axes.plot(result.curves["epoch"], result.curves[f"val_{column}"], color=colour, label=label)
+            axes.plot(table["epoch"], table[column], color=colour, linestyle="--", linewidth=0.9)
+            axes.plot(table["epoch"], table[f"val_{column}"], color=colour, label=label)
     _finish(loss, "loss")
     _finish(accuracy, "accuracy")
     accuracy.yaxis.set_major_formatter(PercentFormatter(xmax=1))
