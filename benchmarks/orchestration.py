@@ -1,4 +1,7 @@
-"""Time what `dvc repro` costs beside the fits: with nothing to do, after a change of one parameter, and in full."""
+"""Time what `dvc repro` costs beside the fits: with nothing to do, after a change of one parameter, and in full.
+
+The run with nothing to do is profiled too.
+"""
 
 import argparse
 import os
@@ -6,8 +9,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from pstats import Stats
 from statistics import median
 from tempfile import TemporaryDirectory
 
@@ -28,6 +32,15 @@ stages:
     deps: [source]
     outs: [copy]
 """
+
+# What a run with nothing to do spends its time in: functions that do not call each other, by file and name.
+CAUSES = {
+    "importing Python modules": ("importlib._bootstrap>", "_find_and_load"),
+    "locking the files of each stage": ("dvc/rwlock.py", "_edit_rwlock"),
+    "reading and checking `dvc.lock` and `dvc.yaml`": ("dvc/utils/strictyaml.py", "load"),
+    "reading `params.yaml`, once a stage": ("dvc/utils/serialize/_yaml.py", "load_yaml"),
+    "comparing the hashes of files": ("dvc/output.py", "get_hash"),
+}
 
 
 def command(folder: Path, *arguments: str) -> str:
@@ -86,6 +99,24 @@ def seconds_of_fits(folder: Path, models: Sequence[str]) -> float:
     return float(sum(read_json(folder / f"data/runs/{name}.json")["seconds"] for name in models))
 
 
+def profiled_repro(folder: Path) -> dict[str, float]:
+    """Shares of `dvc repro` in `folder` that `CAUSES` take, and that of the rest."""
+    with TemporaryDirectory() as outside:
+        profile = f"{outside}/profile"
+        command(folder, "python", "-m", "cProfile", "-o", profile, "-m", "dvc", "repro")
+        stats = Stats(profile)
+    cumulative = {(file, name): seconds for (file, _, name), (_, _, _, seconds, _) in stats.stats.items()}  # type: ignore[attr-defined]
+    whole: float = stats.total_tt  # type: ignore[attr-defined]
+    shares = {
+        cause: sum(
+            seconds for (file, name), seconds in cumulative.items() if file.endswith(ending) and name == function
+        )
+        / whole
+        for cause, (ending, function) in CAUSES.items()
+    }
+    return shares | {"the rest": 1 - sum(shares.values())}
+
+
 def time_change(folder: Path) -> dict[str, str | float]:
     """Train `MODEL` for one epoch more than it has."""
     parser, path = YAML(), folder / "params.yaml"
@@ -132,6 +163,13 @@ def orchestration_markdown(runs: pd.DataFrame) -> str:
     )
 
 
+def profile_markdown(shares: Mapping[str, float]) -> str:
+    """The table: a row a cause, the largest first and the rest last."""
+    *causes, rest = shares.items()
+    causes.sort(key=lambda cause: -cause[1])
+    return markdown([{"With nothing to do": name, "Share": f"{100 * share:.0f} %"} for name, share in (*causes, rest)])
+
+
 def main() -> None:
     """Time the runs and write ``orchestration.csv`` and the table of the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.orchestration", description=__doc__)
@@ -155,11 +193,12 @@ def main() -> None:
         for _ in range(options.rounds):
             for kind, folder in ((NOTHING, ours), (ONE_STAGE, theirs)):
                 note({"run": kind, "seconds": timed_repro(Path(folder)), "seconds_of_fits": 0.0})
+        shares = profiled_repro(Path(ours))
         note(time_change(Path(ours)))
         if options.full:
             note(time_full(Path(ours)))
     table = pd.DataFrame(runs)
-    text = orchestration_markdown(table)
+    text = f"{orchestration_markdown(table)}\n{profile_markdown(shares)}"
     print(text)
     write_csv(Path("benchmarks/orchestration.csv"), table)
     put_into_page("orchestration", text)

@@ -12,7 +12,15 @@ from benchmarks.comparison import comparison_figure, comparison_markdown, ratios
 from benchmarks.keras_training import described
 from benchmarks.kernels import OTHERS, PRODUCTS, kernel_milliseconds
 from benchmarks.operations import forward_operations, training_operations
-from benchmarks.orchestration import CHANGE, NOTHING, ONE_STAGE, orchestration_markdown
+from benchmarks.orchestration import (
+    CAUSES,
+    CHANGE,
+    NOTHING,
+    ONE_STAGE,
+    orchestration_markdown,
+    profile_markdown,
+    profiled_repro,
+)
 from benchmarks.page import put_into_page
 from pipeline.params.reading import read_params
 from tests.clone import Clone
@@ -79,6 +87,18 @@ def test_orchestration_is_the_time_beside_the_fits() -> None:
     text = orchestration_markdown(pd.DataFrame(rows, columns=["run", "seconds", "seconds_of_fits"]))
     assert cells(text, f"| {CHANGE}") == [CHANGE, "10.0", "4.0", "6.0", "60 %"]
     assert "takes 1.50 times as long" in text
+
+
+def test_every_cause_is_in_the_profile_of_a_run(clone: Clone) -> None:
+    shares = profiled_repro(clone.folder)
+    assert list(shares) == [*CAUSES, "the rest"]
+    assert all(share > 0 for share in shares.values())
+
+
+def test_the_largest_cause_is_named_first_and_the_rest_last() -> None:
+    _, _, *rows = profile_markdown({"a": 0.1, "b": 0.6, "the rest": 0.3}).splitlines()
+    assert [row.split("|")[1].strip() for row in rows] == ["b", "a", "the rest"]
+    assert cells(rows[0], "| b") == ["b", "60 %"]
 
 
 def test_the_operations_of_cnn1_are_those_counted_by_hand() -> None:

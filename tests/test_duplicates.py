@@ -84,6 +84,7 @@ def test_a_table_reads_back(tmp_path: Path) -> None:
     [
         ("first,second\n1,2\n", "expected the columns first_part, first, second_part, second, distance"),
         ("first_part,first,second_part,second,distance\ntrain,x,test,1,0\n", "expected the columns"),
+        ("first_part,first,second_part,second,distance\ntrain,1e20,test,1,0\n", "expected the columns"),
         ("first_part,first,second_part,second,distance\ntrain,1,exam,1,0\n", "found a part in line 2"),
         ("", "expected the columns"),
     ],

@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,10 +29,8 @@ CLASSES = len(NAMES)
 SIZES = {"train": 400, "validation": 100, "test": 200}
 
 
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the repository's parameters, cut to two models, and what their trainings write."""
-    monkeypatch.chdir(tmp_path)
+def write_workspace() -> None:
+    """Write the repository's parameters, cut to two models, and what their trainings write."""
     params = YAML(typ="safe").load(ROOT / "params.yaml")
     params["models"] = {name: params["models"][name] for name in MODELS}
     params["report"]["claims"] = {name: params["report"]["claims"][name] for name in MODELS}
@@ -39,7 +38,6 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_images()
     for seed, (name, share) in enumerate(MODELS.items()):
         write_training(name, share, np.random.default_rng(seed))
-    return tmp_path
 
 
 def write_params(params: dict[str, Any]) -> None:
@@ -81,15 +79,37 @@ def write_training(name: str, share: float, generator: np.random.Generator) -> N
     write_json(Path(f"data/runs/{name}.json"), machine | length | of_seeds)
 
 
-@pytest.fixture
-def command(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Run a stage's `main` in the workspace with the arguments given."""
-
-    def with_arguments(main: Callable[[], None], *arguments: str) -> None:
-        monkeypatch.setattr(sys, "argv", ["stage", *arguments])
+def run_stage(main: Callable[[], None], *arguments: str) -> None:
+    """Run a stage's `main` in the working folder with the arguments given."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["stage", *arguments])
         main()
 
-    return with_arguments
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Runs a stage in a workspace of the test's own."""
+    monkeypatch.chdir(tmp_path)
+    write_workspace()
+    return run_stage
+
+
+@pytest.fixture(scope="module")
+def reported_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with both models evaluated and reported; not to be changed."""
+    folder = tmp_path_factory.mktemp("reported")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_workspace()
+        for name in MODELS:
+            run_stage(stages.evaluate.main, name)
+        run_stage(stages.report.main)
+    return folder
+
+
+@pytest.fixture
+def reported(reported_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(reported_folder)
 
 
 def read(path: str) -> Any:
@@ -161,14 +181,8 @@ def test_a_candidate_without_metrics_is_refused_with_the_stage_that_makes_them(c
         command(stages.candidate.main, "cnn2")
 
 
-def evaluate_and_report(command: Callable[..., None]) -> None:
-    for name in MODELS:
-        command(stages.evaluate.main, name)
-    command(stages.report.main)
-
-
-def test_the_reports_table_equals_the_metrics(command: Callable[..., None]) -> None:
-    evaluate_and_report(command)
+@pytest.mark.usefixtures("reported")
+def test_the_reports_table_equals_the_metrics() -> None:
     with Path("reports/results.csv").open(newline="") as file:
         table = {row["model"]: row for row in csv.DictReader(file)}
     assert list(table) == list(MODELS)
@@ -179,34 +193,31 @@ def test_the_reports_table_equals_the_metrics(command: Callable[..., None]) -> N
                 assert row[figure] == (str(test[figure]) if figure in test else "")
 
 
-def test_the_report_needs_no_metrics(command: Callable[..., None]) -> None:
-    evaluate_and_report(command)
-    for path in Path("metrics").iterdir():
-        path.unlink()
-    command(stages.report.main)
-
-
-def test_the_report_has_a_page_of_all_models(command: Callable[..., None]) -> None:
-    evaluate_and_report(command)
+@pytest.mark.usefixtures("reported")
+def test_the_report_has_a_page_of_all_models() -> None:
     page = Path("reports/index.html").read_text()
     assert all(f'<th scope="row" data-value="{name}">' in page for name in MODELS)
 
 
-def test_the_report_has_figures_of_each_model(command: Callable[..., None]) -> None:
-    evaluate_and_report(command)
+@pytest.mark.usefixtures("reported")
+def test_the_report_has_figures_of_each_model() -> None:
     figures = {str(path.relative_to("reports/figures")) for path in Path("reports/figures").rglob("*.png")}
     of_each = {f"{kind}/{name}.png" for kind in ("curves", "confusion", "predictions") for name in MODELS}
     assert figures == {"samples.png", "pixel_range.png", "class_counts.png", "seeds.png", *of_each}
     assert Path("reports/curves.png").exists()
 
 
-def test_a_model_that_left_the_parameters_leaves_the_report(command: Callable[..., None]) -> None:
-    for name in MODELS:
-        command(stages.evaluate.main, name)
+def test_a_model_that_left_the_parameters_leaves_the_report_which_needs_no_metrics(
+    reported_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(reported_folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    shutil.rmtree("metrics")
+    shutil.rmtree("reports")  # as DVC does
     params = YAML(typ="safe").load(Path("params.yaml"))
     del params["models"]["single_layer"], params["report"]["claims"]["single_layer"]
     write_params(params)
-    command(stages.report.main)
+    run_stage(stages.report.main)
     assert pd.read_csv("reports/results.csv")["model"].tolist() == ["cnn2"]
     assert not Path("reports/figures/curves/single_layer.png").exists()
 

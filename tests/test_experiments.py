@@ -62,7 +62,7 @@ def test_one_experiment_and_a_queued_grid_as_the_readme_shows_them(clone: Clone)
     clone.run("bash", "-euo", "pipefail", "-c", block)
     deadline = time.monotonic() + 300
     while {"Queued", "Running"} & set(clone.run("dvc", "queue", "status").split()) and time.monotonic() < deadline:
-        time.sleep(1)
+        time.sleep(5)  # to ask takes seconds of a core that the trainings need
     status = clone.run("dvc", "queue", "status")
     assert status.split().count("Success") == 4, status
     settings = [experiment["params"]["params.yaml"]["data"]["models"] for experiment in experiments(clone)]

@@ -71,7 +71,8 @@ def read_duplicates(path: Path) -> pd.DataFrame:
     """
     types = {"first_part": str, "first": np.int64, "second_part": str, "second": np.int64, "distance": float}
     try:
-        table = pd.read_csv(existing(path, "duplicates"), usecols=COLUMNS, dtype=types)
+        with np.errstate(invalid="ignore"):  # pandas casts a number that int64 has not before it refuses it
+            table = pd.read_csv(existing(path, "duplicates"), usecols=COLUMNS, dtype=types)
     except InputError:
         raise
     except ValueError as error:

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from pipeline.errors import InputError
 from pipeline.params.schema import ModelParams, Params, Section
@@ -27,17 +27,17 @@ def read_params(path: Path = Path("params.yaml")) -> Params:
 def read_settings(path: Path, schema: type[Settings], holds: str, context: Mapping[str, Any] | None = None) -> Settings:
     """Read a file of settings; `context` is what its validators know besides the file.
 
-    The file is read as YAML 1.2, as DVC does; under YAML 1.1 ``1e-3`` would be a string.
+    The file is read by DVC's own reader, whose YAML is 1.2; under YAML 1.1 ``1e-3`` would be a string.
 
     Raises InputError naming file, line, key, what was found and what is allowed, for each mistake.
     """
     try:
         text = path.read_text(encoding="utf-8")
-        values = YAML(typ="safe", pure=True).load(text)
+        values = YAML(typ="safe").load(text)
     except OSError as error:
         raise InputError(f"{path}: found no readable file ({error.strerror}), expected {holds}") from error
     except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        line = min(error.problem_mark.line, text.count("\n")) + 1 if error.problem_mark else 1
         raise InputError(f"{path}:{line}: expected YAML, found a mistake: {error.problem}") from error
     except (RecursionError, TypeError, ValueError, YAMLError) as error:  # bytes that are no text, keys that are lists
         raise InputError(f"{path}: expected YAML, found a mistake: {error}") from error
@@ -65,9 +65,9 @@ def _explain(path: Path, text: str, values: Any, errors: Sequence[ErrorDetails])
         keys = _existing(values, error)
         expected.setdefault(keys, []).append(error["msg"])
         found[keys] = "nothing" if error["type"] == "missing" else _shortened(_value(values, keys))
-    lined = YAML(typ="rt").load(text)
+    root = YAML(typ="safe").compose(text)
     return [
-        f"{path}:{_line(lined, keys)}: {'.'.join(map(str, keys)) or 'the file'}: "
+        f"{path}:{_line(root, keys)}: {'.'.join(map(str, keys)) or 'the file'}: "
         f"found {found[keys]}, expected: {' or '.join(messages)}"
         for keys, messages in expected.items()
     ]
@@ -102,15 +102,15 @@ def _shortened(value: Any, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _line(lined: Any, keys: Sequence[str | int]) -> int:
+def _line(node: Node | None, keys: Sequence[str | int]) -> int:
     """Line of the last key that stands in the file, from 1."""
     line = 1
     for key in keys:
-        if isinstance(lined, CommentedSeq):
-            line = lined.lc.item(key)[0] + 1
-        elif isinstance(lined, CommentedMap) and key in lined:
-            line = lined.lc.key(key)[0] + 1
+        if isinstance(node, SequenceNode) and isinstance(key, int):
+            named = node = node.value[key]
+        elif isinstance(node, MappingNode) and (pairs := [pair for pair in node.value if pair[0].value == str(key)]):
+            named, node = pairs[0]
         else:
             break
-        lined = lined[key]
+        line = named.start_mark.line + 1
     return line

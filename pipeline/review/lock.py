@@ -19,7 +19,7 @@ class Locked(NamedTuple):
 
 def read_lock(path: Path = Path("dvc.lock")) -> dict[str, Locked]:
     """Read the stages of a lock that DVC has checked; without a file there are none."""
-    stages = YAML(typ="safe", pure=True).load(path)["stages"] if path.exists() else {}
+    stages = YAML(typ="safe").load(path)["stages"] if path.exists() else {}
     return {
         name: Locked(*({item["path"]: item["md5"] for item in stage.get(kind, [])} for kind in ("deps", "outs")))
         for name, stage in stages.items()
