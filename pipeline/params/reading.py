@@ -11,7 +11,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from pipeline.errors import InputError
-from pipeline.params.schema import ModelParams, Params, Section
+from pipeline.params.schema import ModelParams, Params
+from pipeline.params.section import Section
 
 Settings = TypeVar("Settings", bound=Section)
 

@@ -18,7 +18,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from pipeline.params.reading import read_settings
-from pipeline.params.schema import Name, Params, Section, Seed
+from pipeline.params.schema import Name, Params, Seed
+from pipeline.params.section import Section
 
 Scalar = bool | int | float | str | None
 Value = Scalar | list[Scalar]
