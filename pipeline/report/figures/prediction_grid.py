@@ -104,8 +104,8 @@ def _draw_bars(axes: Axes, predicted: Predicted, classes: Sequence[str]) -> None
             bar_of[label].set_facecolor(RIGHT)
         title += f" ({classes[label]})"
     axes.set_title(title, fontsize=8, fontweight="bold", color=verdict, loc="right", parse_math=False)
-    axes.set_yticks(np.arange(len(drawn)), [classes[i] for i in drawn], fontsize=6, parse_math=False)
+    for place, number in enumerate(drawn):  # as ticks, which are measured over and over, they would take twice as long
+        axes.text(-0.03, place, classes[number], fontsize=6, ha="right", va="center", parse_math=False)
     axes.invert_yaxis()
-    axes.set(xlim=(0, 1), xticks=[])
-    axes.tick_params(length=0, pad=2)
+    axes.set(xlim=(0, 1), xticks=[], yticks=[])
     axes.spines[["top", "right", "bottom"]].set_visible(False)
