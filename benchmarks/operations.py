@@ -14,7 +14,7 @@ PRODUCT_ROUNDS = 5
 def forward_operations(layer: Mapping[str, Any]) -> int:
     """Operations on one image in a layer as `benchmarks.keras_training` describes it; a multiply-add counts as two.
 
-    Layers without weights, activations and biases are left out: they are few operations beside these.
+    Layers without weights, normalizations, activations and biases are left out: they are few operations beside these.
 
     Raises ValueError for a layer with weights whose operations are not known.
     """
@@ -29,6 +29,8 @@ def forward_operations(layer: Mapping[str, Any]) -> int:
             return 2 * weights
         case "RBF":
             return 3 * weights  # a difference, its square, their sum
+        case "BatchNormalization":
+            return 0
         case other:
             raise ValueError(f"layer: found {other}, whose operations are not known")
 
