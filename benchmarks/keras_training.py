@@ -103,10 +103,11 @@ def described(params: ModelParams, shape: tuple[int, int, int], classes: int) ->
             "class": type(layer).__name__,
             "config": layer.get_config(),
             "weights": [list(weight.shape) for weight in layer.trainable_weights],
-            "input_shape": list(layer.input.shape),
+            "input_shape": list(keras.tree.flatten(layer.input)[0].shape),  # a sum has several inputs of one shape
             "output_shape": list(layer.output.shape),
         }
         for layer in network.layers
+        if not isinstance(layer, keras.layers.InputLayer)
     ]
     return {"layers": layers, "parameters": network.count_params()}
 
