@@ -24,6 +24,7 @@ from pipeline.training.mirror import mirror_averaged
 from pipeline.training.optimizers import make_optimizer
 from pipeline.training.predict import predict
 from pipeline.training.schedules import scheduled
+from tests.killed import KilledAfter, KilledError
 
 PARAMS = read_params()
 PLAIN = PARAMS.recipes["plain"]
@@ -267,19 +268,6 @@ def test_the_validation_loss_is_of_the_labels_as_they_are(train: Part, validatio
     assert result.curves["val_loss"][0] == pytest.approx(expected, rel=1e-4)
 
 
-class KilledError(Exception):
-    """What a test stops a training with."""
-
-
-class KilledAfter(Checkpoint):
-    """A checkpoint whose training ends when its second epoch is written."""
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        super().on_epoch_end(epoch, logs)
-        if epoch == 1:
-            raise KilledError
-
-
 DENSE = {"architecture": "mlp", "options": {"layers": 1, "nodes": 32}}
 
 
@@ -304,7 +292,7 @@ def test_with_everything_on_a_seed_gives_the_same_bits_after_a_kill_too(
     assert trained(Checkpoint(Path("b.npz"), "this"))[0] == undisturbed
     assert trained(Checkpoint(Path("c.npz"), "this"), seed=1)[0] != undisturbed
     with pytest.raises(KilledError):
-        trained(KilledAfter(Path("killed.npz"), "this"))
+        trained(KilledAfter(Path("killed.npz"), "this", epochs=2))
     resumed, resumed_curves = trained(Checkpoint(Path("killed.npz"), "this"))
     assert resumed == undisturbed
     pd.testing.assert_frame_equal(resumed_curves, curves)

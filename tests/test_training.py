@@ -23,6 +23,7 @@ from pipeline.training.fit import Fit, fit, with_normalization
 from pipeline.training.predict import predict
 from pipeline.training.train import forget
 from pipeline.training.train import train as train_model
+from tests.killed import KilledAfter, KilledError
 
 PARAMS = read_params()
 MODELS = PARAMS.models
@@ -145,19 +146,6 @@ def test_parts_side_by_side_give_what_the_whole_gives(number: int, train: Part) 
     np.testing.assert_allclose(parts, whole, atol=1e-6)
 
 
-class KilledError(Exception):
-    """What a test stops a training with."""
-
-
-class KilledAfter(Checkpoint):
-    """A checkpoint whose training ends when its third epoch is written."""
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        super().on_epoch_end(epoch, logs)
-        if epoch == 2:
-            raise KilledError
-
-
 @pytest.mark.parametrize("name", ["mlp", "cnn1"])  # the second draws dropout masks
 def test_a_training_goes_on_from_its_checkpoint_to_the_same_bits(
     name: str, train: Part, validation: Part, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -168,7 +156,7 @@ def test_a_training_goes_on_from_its_checkpoint_to_the_same_bits(
     expected = fitted(name, undisturbed, params, train, validation)
 
     with pytest.raises(KilledError):
-        fitted(name, model_of(params), params, train, validation, KilledAfter(Path("killed.npz"), "this"))
+        fitted(name, model_of(params), params, train, validation, KilledAfter(Path("killed.npz"), "this", epochs=3))
     resumed = model_of(params)
     result = fitted(name, resumed, params, train, validation, Checkpoint(Path("killed.npz"), "this"))
 
