@@ -4,10 +4,8 @@ The run with nothing to do is profiled too.
 """
 
 import argparse
-import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +20,7 @@ from benchmarks.page import markdown, put_into_page, spread
 from pipeline.artifacts import read_json, write_csv
 from pipeline.errors import InputError, run
 from pipeline.params.reading import model_named, read_params
+from pipeline.programs import environment
 
 MODEL = "dense128_short"  # the quickest to train, so that the rest stands out
 NOTHING, CHANGE, FULL, ONE_STAGE = "nothing to do", "one parameter changed", "all, nothing cached", "one stage"
@@ -48,9 +47,8 @@ def command(folder: Path, *arguments: str) -> str:
 
     Raises RuntimeError with that when it fails.
     """
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(  # noqa: S603  # DVC and git with arguments of our own
-        arguments, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+        arguments, cwd=folder, env=environment(), capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)} failed\n{done.stdout}\n{done.stderr}")

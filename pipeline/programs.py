@@ -1,7 +1,9 @@
 """DVC and git, as a user calls them."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 from pipeline.errors import InputError
 
@@ -20,6 +22,11 @@ def git(*arguments: str) -> str:
     Raises InputError with git's message if it fails.
     """
     return _output(["git", *arguments])
+
+
+def environment() -> dict[str, str]:
+    """That of this process, where `python`, which DVC's stages run, is the Python of this process."""
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 def is_ignored(path: str) -> bool:

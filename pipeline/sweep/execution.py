@@ -22,7 +22,7 @@ from dvc.config import Config
 from dvc.repo import Repo
 
 from pipeline.errors import InputError
-from pipeline.programs import git
+from pipeline.programs import environment, git
 from pipeline.sweep.experiments import reference
 from pipeline.sweep.point import Point
 
@@ -97,7 +97,7 @@ def experiment(point: Point, folder: Path, place: Workplace, stop: Watch) -> boo
         process = subprocess.Popen(  # noqa: S603  # no shell
             [*command, f"evaluate@{point.model}"],
             cwd=folder,
-            env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+            env=environment(),
             stdout=printed,
             stderr=subprocess.STDOUT,
             start_new_session=True,
