@@ -3,7 +3,10 @@
 import math
 import os
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import keras
 
@@ -40,8 +43,8 @@ def execution_for(
 
     On a CPU, what XLA compiles inside a loop runs on one core: JAX gets a batch a call there.
 
-    JAX divides batches among devices only where that leaves no rest: in the training, and in what else is computed, of
-    which `others` are the numbers of images, in a batch and in all.
+    JAX and TensorFlow divide batches among devices only where that leaves no rest: in the training, and in what else is
+    computed, of which `others` are the numbers of images, in a batch and in all.
 
     Call it before anything is computed: it is where TensorFlow's threads are still to be set.
     """
@@ -52,10 +55,9 @@ def execution_for(
         return Execution(1, True, precision, devices, batches_per_call=1 if kind == "cpu" else BATCHES_PER_CALL)
     if keras.backend.backend() == "torch":
         return Execution(shards=1, xla=False, precision=precision, batches_per_call=1)
-    import tensorflow as tf
-
-    if tf.config.list_physical_devices("GPU"):
-        return Execution(shards=1, xla=False, precision=precision)
+    devices = devices_for(_tensorflow_devices(), [batch_size, *others])
+    if kind == "gpu" or devices > 1:
+        return Execution(shards=1, xla=False, precision=precision, devices=devices)
     with keras.StatelessScope(initialize_variables=False):
         network = build()
     if all(len(weight.shape) < 4 for weight in network.trainable_weights):
@@ -89,7 +91,7 @@ def set_up(execution: Execution, cores: int) -> None:
     Raises RuntimeError when there are shards and TensorFlow has computed something before.
     """
     keras.config.set_dtype_policy(execution.precision)
-    if execution.devices > 1:
+    if execution.devices > 1 and keras.backend.backend() == "jax":
         devices = keras.distribution.list_devices()[: execution.devices]
         keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
     if execution.shards > 1:
@@ -97,6 +99,30 @@ def set_up(execution: Execution, cores: int) -> None:
 
         tf.config.threading.set_inter_op_parallelism_threads(execution.shards)
         tf.config.threading.set_intra_op_parallelism_threads(max(1, cores // execution.shards))
+
+
+def scope_of(execution: Execution) -> AbstractContextManager[object]:
+    """Where a network is built and trained: on TensorFlow with several devices, the scope of its `MirroredStrategy`."""
+    if execution.devices == 1 or keras.backend.backend() != "tensorflow":
+        return nullcontext()
+    scope: AbstractContextManager[object] = _mirrored_strategy(execution.devices).scope()
+    return scope
+
+
+@cache  # another one would number what devices send each other from the start again, which TensorFlow mixes up
+def _mirrored_strategy(devices: int) -> Any:
+    import tensorflow as tf
+
+    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in found[:devices]])
+
+
+def _tensorflow_devices() -> int:
+    """GPUs or, without one, the devices that TensorFlow was told to make of the CPU; none of them is set up by this."""
+    import tensorflow as tf
+
+    found = tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("CPU")
+    return sum(len(tf.config.get_logical_device_configuration(device) or [device]) for device in found)
 
 
 def _accelerator() -> tuple[str, object]:

@@ -146,6 +146,10 @@ def _loop(
 ) -> Loop:
     """The loop of this backend: over many batches on the device, where it can."""
     backend = keras.backend.backend()
+    if backend == "tensorflow" and execution.devices > 1:
+        from pipeline.training import mirrored_loop_tensorflow
+
+        return mirrored_loop_tensorflow.MirroredLoop(model, evaluated, train, augmentation)
     if backend == "tensorflow":
         from pipeline.training import device_loop_tensorflow
 

@@ -18,7 +18,7 @@ from pipeline.params.schema import ModelParams
 from pipeline.training.batches import batch_size_of
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import describe, make_repeatable
-from pipeline.training.execution import Execution, execution_for, set_up, usable_cores
+from pipeline.training.execution import Execution, execution_for, scope_of, set_up, usable_cores
 from pipeline.training.fingerprint import fingerprint
 from pipeline.training.fit import Fit, fit, with_normalization
 from pipeline.training.mirror import mirror_averaged
@@ -74,16 +74,17 @@ def train(
 
     def with_seed(seed: int) -> _OfSeed:
         make_repeatable(seed)
-        model = with_normalization(network(), normalization)
         settings = {
             "params": params.model_dump(exclude={"seeds"}),
             "recipe": recipe.model_dump(),
             "seed": seed,
             "device": device,
         }
-        checkpoint = Checkpoint(_checkpoint(name, seed), fingerprint(files, settings))
-        result = fit(name, seed, model, params, recipe, parts["train"], parts["validation"], execution, checkpoint)
-        if execution.precision != "float32":  # what is kept computes alike on every device, and in ONNX
+        with scope_of(execution):
+            model = with_normalization(network(), normalization)
+            checkpoint = Checkpoint(_checkpoint(name, seed), fingerprint(files, settings))
+            result = fit(name, seed, model, params, recipe, parts["train"], parts["validation"], execution, checkpoint)
+        if execution.precision != "float32" or execution.devices > 1:  # what is kept computes alike everywhere
             keras.config.set_dtype_policy("float32")
             weights, model = model.get_weights(), with_normalization(network(), normalization)
             model.set_weights(weights)
