@@ -156,7 +156,7 @@ def main() -> None:
         "dense": trainings.losses("mlp"),
         "convolutional": trainings.losses("cnn1"),
         "batch normalization": trainings.losses("resnet", optimizer=SGD),
-        "everything": trainings.losses("resnet", EVERYTHING),
+        "everything": trainings.losses("resnet", EVERYTHING, optimizer=SGD),
         "full batch": trainings.losses("single_layer", batch_size="full"),
         "after a kill": trainings.predicted_after_a_kill(),
         "divergence": trainings.divergence(),
