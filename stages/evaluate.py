@@ -1,4 +1,4 @@
-"""Score what the seeds of one model predicted: ``python -m stages.evaluate NAME``."""
+"""Score what the seeds of one model, ensemble or student predicted: ``python -m stages.evaluate NAME``."""
 
 import sys
 from pathlib import Path
@@ -8,18 +8,21 @@ from pipeline.dataset.description import read_description
 from pipeline.errors import run
 from pipeline.evaluation.confusion import confusion_table, per_class_table
 from pipeline.evaluation.intervals import bootstrap_intervals
+from pipeline.evaluation.kinds import kind_of
 from pipeline.evaluation.predictions import kept_seed, read_predictions
 from pipeline.evaluation.scores import mean_scores, scores, standard_deviations
-from pipeline.params.reading import model_named, read_params
+from pipeline.params.reading import check_name, read_params
 
 
 def main() -> None:
     """Write the metrics of every part, and the confusion and the classes of the test part, those of the kept seed."""
     name = " ".join(sys.argv[1:])
-    model_named(read_params(), name)
+    params = read_params()
+    check_name(params, name)
     classes = read_description().classes
 
-    predictions = read_predictions(Path(f"data/predictions/{name}.npz"), len(classes))
+    kind = kind_of(params, name)
+    predictions = read_predictions(kind.predictions(name), len(classes), kind.maker)
     test = predictions["test"]
     kept = test.seeds[kept_seed(predictions["validation"])]
     each = {

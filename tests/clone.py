@@ -102,6 +102,8 @@ def clone_working_tree(folder: Path, models: list[str]) -> Clone:
         file["sha256"] = hashlib.sha256(gzip.decompress((IMAGES / f"{file['name']}.gz").read_bytes())).hexdigest()
     params["model"] = models[0]
     params["models"] = {name: params["models"][name] | {"epochs": 1, "seeds": [0]} for name in models}
+    params["ensembles"] = {}
+    params["students"] = {}
     params["report"]["claims"] = {name: params["report"]["claims"][name] for name in models}
     clone.write_params(params)
     clone.run("git", "init", "--quiet", "--initial-branch=main")

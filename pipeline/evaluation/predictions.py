@@ -50,15 +50,15 @@ def kept_seed(validation: SeedPredictions) -> int:
     return int((validation.predicted == validation.labels).mean(axis=1).argmax())
 
 
-def read_predictions(path: Path, classes: int) -> dict[str, SeedPredictions]:
-    """Read the predictions for the parts train, validation and test.
+def read_predictions(path: Path, classes: int, maker: str = "train") -> dict[str, SeedPredictions]:
+    """Read the predictions for the parts train, validation and test, which the stage `maker` writes.
 
     The archive holds `{part}_labels` uint8 (n,) and `{part}_probabilities` float32 (seeds, n, classes).
 
     Raises InputError naming the file and the array: one that is absent, has another shape or dtype, or holds labels
     that are no class or rows that are no probabilities.
     """
-    arrays = read_npz(existing(path, f"train@{path.stem}"))
+    arrays = read_npz(existing(path, f"{maker}@{path.stem}"))
     parts = {part: _part(arrays, path, part, classes) for part in PARTS}
     seeds = {part: len(found.probabilities) for part, found in parts.items()}
     if len(set(seeds.values())) > 1:

@@ -11,10 +11,11 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from pipeline.errors import InputError
-from pipeline.params.schema import ModelParams, Params
+from pipeline.params.schema import EnsembleParams, ModelParams, Params, StudentParams
 from pipeline.params.section import Section
 
 Settings = TypeVar("Settings", bound=Section)
+Entry = TypeVar("Entry")
 
 
 def read_params(path: Path = Path("params.yaml")) -> Params:
@@ -53,9 +54,45 @@ def model_named(params: Params, name: str) -> ModelParams:
 
     Raises InputError naming the models there are.
     """
-    if name not in params.models:
-        raise InputError(f"model: found {name!r}, expected one of {', '.join(params.models)}")
-    return params.models[name]
+    return _entry("model", params.models, name)
+
+
+def ensemble_named(params: Params, name: str) -> EnsembleParams:
+    """The entry `name` of ``ensembles``.
+
+    Raises InputError naming the ensembles there are.
+    """
+    return _entry("ensemble", params.ensembles, name)
+
+
+def student_named(params: Params, name: str) -> StudentParams:
+    """The entry `name` of ``students``.
+
+    Raises InputError naming the students there are.
+    """
+    return _entry("student", params.students, name)
+
+
+def network_named(params: Params, name: str) -> ModelParams:
+    """The entry `name` of ``models`` or ``students``: what has a network of its own.
+
+    Raises InputError naming those there are and, for an ensemble, its members.
+    """
+    if name in params.ensembles:
+        members = ", ".join(params.ensembles[name].members)
+        raise InputError(f"model: found {name!r}, an ensemble without a network of its own; its members are {members}")
+    return _entry("model", params.trained, name)
+
+
+def check_name(params: Params, name: str) -> None:
+    """Raise InputError unless `name` is a model, an ensemble or a student, naming those there are."""
+    _entry("model", dict.fromkeys(params.names), name)
+
+
+def _entry(kind: str, entries: Mapping[str, Entry], name: str) -> Entry:
+    if name not in entries:
+        raise InputError(f"{kind}: found {name!r}, expected one of {', '.join(entries) or 'none'}")
+    return entries[name]
 
 
 def _explain(path: Path, text: str, values: Any, errors: Sequence[ErrorDetails]) -> list[str]:

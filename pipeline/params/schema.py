@@ -5,6 +5,7 @@ default and nothing is converted. So an edit here cannot change a result, and no
 dependency.
 """
 
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -38,7 +39,7 @@ ClassName = Annotated[str, StringConstraints(pattern=r"^\P{Cc}+$")]  # without c
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
-# Names that no model may have; nor may a parameter have the last two.
+# Names that nothing may have; nor may a parameter have the last two.
 TAKEN = {
     "candidate": "metrics/candidate.json is the candidate's",
     "size": "DVC's run cache overlooks parameters called so",  # github.com/treeverse/dvc/issues/10296
@@ -236,13 +237,33 @@ class ModelParams(Section):
         return self.model_dump(exclude=set(ModelParams.model_fields))
 
 
+class StudentParams(ModelParams):
+    """A model that learns from an ensemble too: `weight` is its teacher's share in the loss, beside the labels'."""
+
+    teacher: Name
+    temperature: PositiveFloat
+    weight: Annotated[float, Field(gt=0, le=1)]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments of the architecture's ``build``."""
+        return self.model_dump(exclude=set(StudentParams.model_fields))
+
+
+class EnsembleParams(Section):
+    """Models whose answers are averaged: of each the network of the seed that is kept, or those of all its seeds."""
+
+    members: Annotated[dict[Name, Literal["kept", "all"]], Field(min_length=1)]
+
+
 if TYPE_CHECKING:
     AnyModel = ModelParams
+    AnyStudent = StudentParams
 else:
-    AnyModel = Annotated[
-        reduce(or_, (with_options(name, ModelParams) for name in architectures())),
-        Discriminator("architecture"),
-    ]
+    AnyModel, AnyStudent = (
+        Annotated[reduce(or_, (with_options(name, base) for name in architectures())), Discriminator("architecture")]
+        for base in (ModelParams, StudentParams)
+    )
 
 
 class Claim(Section):
@@ -267,25 +288,55 @@ class Params(Section):
     split: SplitParams
     recipes: Annotated[dict[Name, Recipe], Field(min_length=1)]
     models: Annotated[dict[Name, AnyModel], Field(min_length=1)]
+    ensembles: dict[Name, EnsembleParams]
+    students: dict[Name, AnyStudent]
     report: ReportParams
+
+    @property
+    def trained(self) -> dict[str, ModelParams]:
+        """Every entry that a network is trained for: models, then students."""
+        return {**self.models, **self.students}
+
+    @property
+    def names(self) -> list[str]:
+        """Models, ensembles and students, in this order: all that the report compares."""
+        return [*self.models, *self.ensembles, *self.students]
+
+    @model_validator(mode="after")
+    def refuse_names_that_are_taken(self) -> Self:
+        """No two of models, ensembles and students have one name, and none takes the candidate's file."""
+        sections: dict[str, Mapping[str, Section]] = {
+            "models": self.models,
+            "ensembles": self.ensembles,
+            "students": self.students,
+        }
+        taken = dict(TAKEN)
+        for section, entries in sections.items():
+            for name in entries:
+                if name in taken:
+                    context = {"key": f"{section}.{name}", "reason": taken[name]}
+                    raise PydanticCustomError("name", "another name: {reason}", context)
+                taken[name] = f"{section} has one called so"
+        return self
 
     @model_validator(mode="after")
     def refuse_unknown_names(self) -> Self:
-        """Models and recipes that are spoken of exist, and no model takes the candidate's file."""
-        known = ", ".join(self.models)
-        for name, reason in TAKEN.items():
-            if name in self.models:
-                context = {"key": f"models.{name}", "reason": reason}
-                raise PydanticCustomError("name", "another name: {reason}", context)
-        if self.model not in self.models:
-            raise PydanticCustomError("name", "the name of a model; allowed: {known}", {"key": "model", "known": known})
-        recipes = ", ".join(self.recipes)
-        for name, params in self.models.items():
-            if params.recipe not in self.recipes:
-                context = {"key": f"models.{name}.recipe", "known": recipes}
-                raise PydanticCustomError("name", "the name of a recipe; allowed: {known}", context)
-        for name in self.report.claims:
-            if name not in self.models:
-                key = f"report.claims.{name}"
-                raise PydanticCustomError("name", "the name of a model; allowed: {known}", {"key": key, "known": known})
+        """What is spoken of exists: the candidate, recipes, members, teachers, those that make a claim."""
+        _refuse_unknown("model", [self.model], self.names, "model")
+        for name, params in self.trained.items():
+            section = "models" if name in self.models else "students"
+            _refuse_unknown("recipe", [params.recipe], self.recipes, f"{section}.{name}.recipe")
+        for name, ensemble in self.ensembles.items():
+            _refuse_unknown("model", ensemble.members, self.models, f"ensembles.{name}.members", named=True)
+        for name, student in self.students.items():
+            _refuse_unknown("ensemble", [student.teacher], self.ensembles, f"students.{name}.teacher")
+        _refuse_unknown("model", self.report.claims, self.names, "report.claims", named=True)
         return self
+
+
+def _refuse_unknown(kind: str, found: Iterable[str], known: Iterable[str], key: str, named: bool = False) -> None:
+    """Raise unless each name of `found` is one of `known`; with `named`, the names are keys below `key`."""
+    for name in found:
+        if name not in known:
+            context = {"key": f"{key}.{name}" if named else key, "kind": kind, "known": ", ".join(known) or "none"}
+            raise PydanticCustomError("name", "the name of a {kind}; allowed: {known}", context)

@@ -21,11 +21,14 @@ class Augmentation:
     `flip`, `shift`: as in most trainings on small images; `alternating`: Jordan, 2024, "94% on CIFAR-10 in 3.29
     seconds"; `erase`: cutout, DeVries and Taylor, 2017; `mixup`: Zhang et al., 2018; `label_smoothing`: Szegedy et
     al., 2016.
+
+    Labels of a student that is `taught` come as distributions, smoothed already, with its teacher's beside them.
     """
 
     recipe: Recipe
     shape: tuple[int, int, int]
     classes: int
+    taught: bool = False
 
     @property
     def changes_images(self) -> bool:
@@ -38,8 +41,8 @@ class Augmentation:
 
     @property
     def softens_labels(self) -> bool:
-        """Whether a label is a distribution over the classes, and no longer a number."""
-        return self.recipe.mixup > 0 or self.recipe.label_smoothing > 0
+        """Whether a label that is a number becomes a distribution over the classes."""
+        return not self.taught and (self.recipe.mixup > 0 or self.recipe.label_smoothing > 0)
 
     def draws(self, order: Indices, seed: int, epoch: int) -> Block:
         """What chance decides for each image of an epoch, (n,), which are met in `order`, int32 (n,)."""
@@ -64,7 +67,8 @@ class Augmentation:
     def __call__(self, images: Any, labels: Any, drawn: Any) -> tuple[Any, Any]:
         """Change a batch of pixels (n, height, width, channels) and labels (n,) as `drawn` for it, each (n,).
 
-        Images are uint8 where nothing changes them, else float32. Labels that are softened become float32 (n, classes).
+        Images are uint8 where nothing changes them, else float32. Labels that are softened become float32 (n, classes);
+        those of a student are float32 (n, 2 * classes).
         """
         if self._moves_images:
             images = self._moved(images, drawn)

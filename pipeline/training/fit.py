@@ -16,6 +16,7 @@ from pipeline.params.schema import ModelParams
 from pipeline.training.augmentation import Augmentation
 from pipeline.training.batches import batch_size_of
 from pipeline.training.checkpoint import Checkpoint
+from pipeline.training.distillation import Distillation
 from pipeline.training.execution import Execution
 from pipeline.training.live_curves import LiveCurves, live_report
 from pipeline.training.loop import Loop
@@ -24,6 +25,8 @@ from pipeline.training.optimizers import make_optimizer
 from pipeline.training.order import Order
 from pipeline.training.predict import BATCH_SIZE
 from pipeline.training.weight_averaging import EvaluateAverages
+
+NUMBERED = "sparse_categorical_crossentropy"  # the loss of labels that are numbers
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,9 @@ class Fit:
 class StopAtDivergence(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """Raise InputError as soon as the loss is no longer finite, naming epoch and batch, both from 1."""
 
-    def __init__(self, name: str, seed: int, learning_rate: float) -> None:
+    def __init__(self, entry: str, seed: int, learning_rate: float) -> None:
         super().__init__()
-        self.name = name
+        self.entry = entry
         self.seed = seed
         self.learning_rate = learning_rate
         self.epoch = self.finite_before = 0
@@ -59,7 +62,7 @@ class StopAtDivergence(keras.callbacks.Callback):  # type: ignore[misc]  # Keras
         if not math.isfinite((logs or {})["loss"]):
             number = self._finite_batches(batch) - self.finite_before + 1
             raise InputError(
-                f"models.{self.name}: found a loss that is not finite in epoch {self.epoch}, batch {number} of seed "
+                f"{self.entry}: found a loss that is not finite in epoch {self.epoch}, batch {number} of seed "
                 f"{self.seed}, expected one that falls; optimizer.learning_rate {self.learning_rate} may be too high"
             )
 
@@ -91,17 +94,21 @@ def fit(
     validation: Part,
     execution: Execution,
     checkpoint: Checkpoint,
+    distillation: Distillation | None = None,
 ) -> Fit:
     """Fit `model` on `train` and leave it with the weights of the epoch most accurate on `validation`.
 
     The earliest of equally accurate epochs is kept. ``dvclive/<name>/<seed>/report.html`` shows the curves meanwhile.
     A training that was killed goes on from its `checkpoint`. What is evaluated are the weights and answers that
     `recipe` asks for: averaged weights are left in `model`; answers averaged over mirror images are not, see
-    `mirror_averaged`.
+    `mirror_averaged`. With `distillation`, a teacher's answers count besides the labels; on `validation`, labels alone.
 
     Raises InputError when the loss is no longer finite.
     """
-    augmentation = Augmentation(recipe, model.input_shape[1:], model.output_shape[-1])
+    augmentation = Augmentation(recipe, model.input_shape[1:], model.output_shape[-1], distillation is not None)
+    loss, accuracy = _objective(augmentation, distillation)
+    if distillation is not None:
+        train = Part(train.images, distillation.targets(train.labels, recipe.label_smoothing))
     if params.batch_size == "full" and not augmentation.changes_images:  # the same batch every time: normalized once
         normalization, model = model.layers
         train, validation = (Part(normalization(part.images), part.labels) for part in (train, validation))
@@ -110,8 +117,8 @@ def fit(
     fused = keras.backend.backend() == "tensorflow" and not execution.xla
     loop.compile(
         make_optimizer(params.optimizer, recipe, params.epochs * order.batches, fused),
-        loss="categorical_crossentropy" if augmentation.softens_labels else "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
+        loss=loss,
+        metrics=[accuracy],
     )
     loop.create_variables()
     done = checkpoint.restore(loop)
@@ -126,11 +133,13 @@ def fit(
             shuffle=False,
             validation_data=(
                 validation.images,
-                augmentation.one_hot(validation.labels) if augmentation.softens_labels else validation.labels,
+                validation.labels if loss == NUMBERED else augmentation.one_hot(validation.labels),
             ),
             validation_batch_size=BATCH_SIZE,
             callbacks=[
-                StopAtDivergence(name, seed, params.optimizer.learning_rate),
+                StopAtDivergence(
+                    f"{'students' if distillation else 'models'}.{name}", seed, params.optimizer.learning_rate
+                ),
                 checkpoint,
                 *([EvaluateAverages()] if recipe.averaging is not None else []),
                 LiveCurves(live),
@@ -139,6 +148,13 @@ def fit(
             verbose=0,
         )
     return Fit(checkpoint.curves, checkpoint.best_epoch, checkpoint.seconds)
+
+
+def _objective(augmentation: Augmentation, distillation: Distillation | None) -> tuple[Any, Any]:
+    """What is minimized, and the accuracy that is told, as `compile` takes them."""
+    if distillation is not None:
+        return distillation.loss, distillation.accuracy
+    return "categorical_crossentropy" if augmentation.softens_labels else NUMBERED, "accuracy"
 
 
 def _loop(

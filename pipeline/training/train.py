@@ -18,6 +18,7 @@ from pipeline.params.schema import ModelParams
 from pipeline.training.batches import batch_size_of
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import describe, make_repeatable
+from pipeline.training.distillation import Distillation
 from pipeline.training.execution import Execution, execution_for, scope_of, set_up, usable_cores
 from pipeline.training.fingerprint import fingerprint
 from pipeline.training.fit import Fit, fit, with_normalization
@@ -58,14 +59,15 @@ def train(
     normalization: Normalization,
     classes: int,
     files: Sequence[Path],
+    distillation: Distillation | None = None,
 ) -> Trained:
-    """Train the entry `name` of ``models`` by its `recipe` on the parts train and validation, and predict every part.
+    """Train the entry `name` by its `recipe` on the parts train and validation, and predict every part.
 
-    Each seed trains a model.
+    Each seed trains a model, a student's with `distillation`.
 
-    `files` hold the parts. ``data/checkpoints/<name>-<seed>.npz`` is what a killed training goes on from, after the
-    seeds that were done; `forget` them when the results are safe. Nothing may be computed before in this process:
-    threads are set here.
+    `files` hold the parts, and the teacher's answers. ``data/checkpoints/<name>-<seed>.npz`` is what a killed training
+    goes on from, after the seeds that were done; `forget` them when the results are safe. Nothing may be computed
+    before in this process: threads are set here.
 
     Raises InputError when the loss is no longer finite.
     """
@@ -83,7 +85,18 @@ def train(
         with scope_of(execution):
             model = with_normalization(network(), normalization)
             checkpoint = Checkpoint(_checkpoint(name, seed), fingerprint(files, settings))
-            result = fit(name, seed, model, params, recipe, parts["train"], parts["validation"], execution, checkpoint)
+            result = fit(
+                name,
+                seed,
+                model,
+                params,
+                recipe,
+                parts["train"],
+                parts["validation"],
+                execution,
+                checkpoint,
+                distillation,
+            )
         if execution.precision != "float32" or execution.devices > 1:  # what is kept computes alike everywhere
             keras.config.set_dtype_policy("float32")
             weights, model = model.get_weights(), with_normalization(network(), normalization)
