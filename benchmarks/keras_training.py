@@ -24,6 +24,7 @@ from pipeline.params.schema import ModelParams
 from pipeline.training.batches import batch_size_of
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import describe, make_repeatable
+from pipeline.training.execution import scope_of
 from pipeline.training.fit import fit, with_normalization
 from pipeline.training.train import set_up_for
 
@@ -87,9 +88,9 @@ def by_pipeline(name: str, params: ModelParams, recipe: Recipe, part: Part, clas
     network, execution = set_up_for(params, {"train": part}, classes)
     seed = params.seeds[0]
     make_repeatable(seed)
-    model = with_normalization(network(), Normalization(offset=0, scale=255))
     one_image = Part(part.images[:1], part.labels[:1])
-    with TemporaryDirectory() as folder, chdir(folder):  # where the live report goes
+    with TemporaryDirectory() as folder, chdir(folder), scope_of(execution):  # the folder is where the live report goes
+        model = with_normalization(network(), Normalization(offset=0, scale=255))
         times = TrainingTimes(Path("checkpoint.npz"))
         curves = fit(name, seed, model, params, recipe, part, one_image, execution, times).curves
     return times.training_seconds, float(curves["loss"].iloc[-1])

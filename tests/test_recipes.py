@@ -13,7 +13,7 @@ from pipeline.catalogue import build
 from pipeline.dataset.parts import Normalization, Part
 from pipeline.params.reading import read_params
 from pipeline.params.recipes import Recipe, WarmUpAndDecay
-from pipeline.params.schema import SgdwOptimizer
+from pipeline.params.schema import MuonOptimizer, SgdwOptimizer
 from pipeline.training.augmentation import Augmentation
 from pipeline.training.batches import epoch_order
 from pipeline.training.checkpoint import Checkpoint
@@ -180,6 +180,24 @@ def test_sgdw_is_nesterovs_momentum_with_decoupled_decay() -> None:
         velocity = 0.9 * velocity - 0.1 * gradient
         weight = weight + 0.9 * velocity - 0.1 * gradient
         np.testing.assert_allclose(np.asarray(variable), weight, rtol=1e-6)
+
+
+def test_muon_steps_alike_in_every_direction_of_a_kernel_and_adam_takes_vectors_and_the_last_layer() -> None:
+    params = MuonOptimizer(name="muon", learning_rate=0.01, momentum=0.9, weight_decay=0.5, adam_learning_rate=0.02)
+    optimizer = make_optimizer(params, PLAIN, steps=1, fused=False)
+    generator = np.random.default_rng(0)
+    before = [generator.normal(size=shape).astype(np.float32) for shape in ((3, 3, 4, 8), (8,), (8, 5))]
+    gradients = [generator.normal(size=values.shape).astype(np.float32) for values in before]
+    variables = [keras.Variable(values) for values in before]
+    optimizer.build(variables)
+    optimizer.apply([keras.ops.convert_to_tensor(gradient) for gradient in gradients])
+    kernel, vector, last = (values - np.asarray(variable) for values, variable in zip(before, variables, strict=True))
+    step = (kernel - 0.01 * 0.5 * before[0]).reshape(36, 8) / (0.01 * 0.2 * 36**0.5)
+    assert 0.6 < np.linalg.svd(step, compute_uv=False).min() < np.linalg.svd(step, compute_uv=False).max() < 1.3
+    left, _, right = np.linalg.svd(gradients[0].reshape(36, 8), full_matrices=False)
+    assert np.corrcoef(step.ravel(), (left @ right).ravel())[0, 1] > 0.95
+    for taken, gradient in zip((vector, last), gradients[1:], strict=True):
+        np.testing.assert_allclose(taken, 0.02 * np.sign(gradient), rtol=1e-3)
 
 
 @pytest.fixture

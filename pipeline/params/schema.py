@@ -211,7 +211,19 @@ class SgdwOptimizer(Section):
     weight_decay: NonNegativeFloat
 
 
-OptimizerParams = Annotated[AdaptiveOptimizer | SgdOptimizer | AdamwOptimizer | SgdwOptimizer, Discriminator("name")]
+class MuonOptimizer(Section):
+    """Muon for the kernels of hidden layers, with decoupled weight decay; Adam for all else, at a rate of its own."""
+
+    name: Literal["muon"]
+    learning_rate: PositiveFloat
+    momentum: Annotated[float, Field(gt=0, lt=1)]
+    weight_decay: NonNegativeFloat
+    adam_learning_rate: PositiveFloat
+
+
+OptimizerParams = Annotated[
+    AdaptiveOptimizer | SgdOptimizer | AdamwOptimizer | SgdwOptimizer | MuonOptimizer, Discriminator("name")
+]
 
 
 class ModelParams(Section):

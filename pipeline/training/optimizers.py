@@ -6,6 +6,7 @@ import keras
 
 from pipeline.params.recipes import Recipe
 from pipeline.params.schema import OptimizerParams
+from pipeline.training.muon import KernelMuon
 from pipeline.training.schedules import scheduled
 
 
@@ -18,6 +19,9 @@ def make_optimizer(params: OptimizerParams, recipe: Recipe, steps: int, fused: b
     settings["learning_rate"] = scheduled(params.learning_rate, recipe, steps)
     if recipe.averaging is not None:
         settings |= {"use_ema": True, "ema_momentum": recipe.averaging}
+    if params.name == "muon":
+        adam_learning_rate = settings.pop("adam_learning_rate")
+        return KernelMuon(adam_lr_ratio=adam_learning_rate / params.learning_rate, adam_weight_decay=0.0, **settings)
     if params.name == "sgdw":
         return keras.optimizers.SGD(nesterov=True, **settings)
     if fused and params.name == "adam":
