@@ -1,4 +1,4 @@
-"""Compare all models: the results table, the figures and the page."""
+"""Compare all models, ensembles and students: the results table, the figures and the page."""
 
 from pathlib import Path
 
@@ -6,12 +6,13 @@ from pipeline.artifacts import replacing, write_csv
 from pipeline.dataset.description import read_description
 from pipeline.errors import run
 from pipeline.params.reading import read_params
+from pipeline.report.ensembles import read_results
 from pipeline.report.figures.folder import write_figures
 from pipeline.report.figures.learning_curves import validation_accuracies
 from pipeline.report.figures.png import write_png
 from pipeline.report.page.document import render
 from pipeline.report.page.source import read_source
-from pipeline.report.results import read_result
+from pipeline.report.results import trained
 from pipeline.report.tables import results_markdown, results_table
 
 
@@ -20,7 +21,7 @@ def main() -> None:
     params = read_params()
     claims = params.report.claims
     classes = read_description().classes
-    results = [read_result(name, classes) for name in params.models]
+    results = read_results(params, classes)
     page = render(read_source(results, claims))
 
     reports = Path("reports")
@@ -29,7 +30,7 @@ def main() -> None:
         with replacing(reports / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
-    write_png(reports / "curves.png", validation_accuracies(results))
+    write_png(reports / "curves.png", validation_accuracies(trained(results)))
     write_figures(reports / "figures", results, params.models, classes)
 
 

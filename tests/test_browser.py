@@ -225,7 +225,7 @@ def test_a_choice_redraws_only_what_it_changes(page: Page) -> None:
 def test_the_table_sorts_by_each_column_either_way(page: Page, source: Source) -> None:
     table = page.locator("#results")
     accuracy = {result.name: result.test_scores["accuracy"] for result in source.results}
-    parameters = {result.name: result.run.parameters for result in source.results}
+    parameters = {result.name: result.parameters for result in source.results}
 
     def names() -> list[str]:
         return table.locator("tbody th").all_inner_texts()
@@ -324,7 +324,7 @@ def test_models_of_one_seed_each_are_compared_by_mcnemars_test(page: Page, data:
 
 
 def test_the_kept_seed_is_named_where_there_are_several(page: Page, source: Source) -> None:
-    for result in source.results:
+    for result in source.trained:
         page.select_option("#model", label=result.name)
         seed = f"seed {result.run.seed}, kept of {len(result.right)}: " if len(result.right) > 1 else ""
         accuracy = f"{100 * np.mean(result.predicted == result.actual):.2f} % of the test images right"

@@ -33,6 +33,7 @@ def write_workspace() -> None:
     """Write the repository's parameters, cut to two models, and what their trainings write."""
     params = YAML(typ="safe").load(ROOT / "params.yaml")
     params["models"] = {name: params["models"][name] for name in MODELS}
+    params["ensembles"] = params["students"] = {}
     params["report"]["claims"] = {name: params["report"]["claims"][name] for name in MODELS}
     write_params(params)
     write_images()
@@ -203,7 +204,14 @@ def test_the_report_has_a_page_of_all_models() -> None:
 def test_the_report_has_figures_of_each_model() -> None:
     figures = {str(path.relative_to("reports/figures")) for path in Path("reports/figures").rglob("*.png")}
     of_each = {f"{kind}/{name}.png" for kind in ("curves", "confusion", "predictions") for name in MODELS}
-    assert figures == {"samples.png", "pixel_range.png", "class_counts.png", "seeds.png", *of_each}
+    assert figures == {
+        "samples.png",
+        "pixel_range.png",
+        "class_counts.png",
+        "seeds.png",
+        "accuracy_by_size.png",
+        *of_each,
+    }
     assert Path("reports/curves.png").exists()
 
 

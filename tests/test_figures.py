@@ -23,7 +23,7 @@ from pipeline.report.figures.pixel_range import pixel_range
 from pipeline.report.figures.png import write_png
 from pipeline.report.figures.prediction_grid import RIGHT, WRONG, Predicted, model_grid, prediction_grid
 from pipeline.report.figures.samples import SAMPLES, samples
-from pipeline.report.results import Result
+from pipeline.report.results import TrainedResult
 from tests.small_run import small_source, write_small_run
 
 Pixels = npt.NDArray[np.uint8]
@@ -231,12 +231,12 @@ def data(raw_folder: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def results(data: Path) -> list[Result]:
-    return list(small_source(data, NAMES).results)
+def results(data: Path) -> list[TrainedResult]:
+    return list(small_source(data, NAMES).trained)
 
 
 def test_the_figures_are_pictures_and_the_same_bytes_each_time(
-    data: Path, results: list[Result], tmp_path: Path
+    data: Path, results: list[TrainedResult], tmp_path: Path
 ) -> None:
     written = []
     for folder in (tmp_path / "first", tmp_path / "second"):
@@ -249,6 +249,7 @@ def test_the_figures_are_pictures_and_the_same_bytes_each_time(
         "pixel_range.png",
         "samples.png",
         "seeds.png",
+        "accuracy_by_size.png",
         "hyperparameters/dense.png",
         *of_each,
     }
@@ -264,14 +265,14 @@ def test_the_figures_are_pictures_and_the_same_bytes_each_time(
     [("prepared.npz", "preprocess"), ("split.npz", "split")],
 )
 def test_what_is_not_there_is_named_with_the_stage_that_makes_it(
-    data: Path, results: list[Result], tmp_path: Path, file: str, stage: str
+    data: Path, results: list[TrainedResult], tmp_path: Path, file: str, stage: str
 ) -> None:
     (data / file).unlink()
     with pytest.raises(InputError, match=rf"{file}: found no such file; `dvc repro {stage}` makes it"):
         write_figures(tmp_path, results, MODELS, CLASSES, data)
 
 
-def test_curves_of_one_architecture_are_told_apart_by_the_settings_that_differ(results: list[Result]) -> None:
+def test_curves_of_one_architecture_are_told_apart_by_the_settings_that_differ(results: list[TrainedResult]) -> None:
     assert families(MODELS) == {"dense": ["dense128", "simple_nn"]}
     narrow = MODELS["dense128"].model_copy(update={"epochs": 3})
     assert differing_settings([narrow, MODELS["dense128"]]) == ["epochs 3", f"epochs {MODELS['dense128'].epochs}"]

@@ -121,7 +121,7 @@ def test_the_table_shows_the_scores(source: Source, html: str) -> None:
         f1 = f"{scores['f1_macro']} % {scores['f1_macro_low']}–{scores['f1_macro_high']}"
         row = rows[result.name]
         assert row[1] == accuracy
-        assert row[3:6] == [str(len(result.right)), f1, f"{result.run.parameters:,}"]
+        assert row[3:6] == [str(len(result.right)), f1, f"{result.parameters:,}"]
         assert row[7] == "2 of 3"
     assert rows["cnn1"][8] == "91.6 % article C"
     assert rows["mlp"][8] == "–"

@@ -20,7 +20,7 @@ from pipeline.report.figures.confusion import confusion_figure
 from pipeline.report.figures.learning_curves import learning_curves, validation_accuracies
 from pipeline.report.figures.png import write_png
 from pipeline.report.figures.seeds import seed_accuracies
-from pipeline.report.results import Result, SeedRun, read_result
+from pipeline.report.results import SeedRun, TrainedResult, read_result
 from pipeline.report.tables import results_markdown, results_table
 
 CLASSES = ["Shirt", "Coat", "Bag"]
@@ -67,7 +67,7 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def result(data: Path) -> Result:
+def result(data: Path) -> TrainedResult:
     return read_result("cnn1", CLASSES, data)
 
 
@@ -75,11 +75,11 @@ def claim(text: str, accuracy: float | None) -> Claim:
     return Claim(article="C", claim=text, accuracy=accuracy)
 
 
-def test_the_table_has_scores_size_training_and_claim_in_a_row_a_model(result: Result) -> None:
+def test_the_table_has_scores_size_training_and_claim_in_a_row_a_model(result: TrainedResult) -> None:
     other = replace(result, name="resnet8")
     table = results_table([result, other], {"cnn1": claim("91.6 %", 0.916)})
     assert list(table.columns) == [
-        *["model", "seeds", "accuracy", "accuracy_std", "accuracy_low", "accuracy_high"],
+        *["model", "kind", "seeds", "accuracy", "accuracy_std", "accuracy_low", "accuracy_high"],
         *["f1_macro", "f1_macro_std", "f1_macro_low", "f1_macro_high"],
         *["rank_best", "rank_worst", "not_told_apart_from"],
         *["parameters", "seconds_per_epoch", "best_epoch", "epochs", "article", "claim", "claimed_accuracy"],
@@ -97,7 +97,7 @@ def test_the_table_has_scores_size_training_and_claim_in_a_row_a_model(result: R
     assert table.loc[1, ["article", "claim", "claimed_accuracy"]].isna().all()
 
 
-def test_the_readers_table_shows_per_cents_and_says_what_they_are_of(result: Result) -> None:
+def test_the_readers_table_shows_per_cents_and_says_what_they_are_of(result: TrainedResult) -> None:
     text = results_markdown([result], {"cnn1": claim("91.6 %", 0.916)})
     header, _, row, empty, note = text.rstrip("\n").split("\n")  # and no ranks of one model
     cells = [cell.strip() for cell in row.strip("|").split("|")]
@@ -114,7 +114,7 @@ def test_the_readers_table_shows_per_cents_and_says_what_they_are_of(result: Res
     assert "of models with one seed, intervals and ranks leave out the chance of training" in note
 
 
-def with_seeds(result: Result, name: str, *right: float) -> Result:
+def with_seeds(result: TrainedResult, name: str, *right: float) -> TrainedResult:
     """A model whose seeds get such shares of the 1,000 images right, the first ones, and is so on every part."""
     wrong = np.arange(1000) >= 1000 * np.array(right)[:, np.newaxis]
     certain = np.eye(len(CLASSES), dtype=np.float32)[np.where(wrong, (result.actual + 1) % 3, result.actual)]
@@ -124,7 +124,9 @@ def with_seeds(result: Result, name: str, *right: float) -> Result:
     return replace(result, name=name, predictions=predictions, run=run)
 
 
-def test_several_seeds_have_a_mean_and_a_standard_deviation_and_the_best_model_stands_first(result: Result) -> None:
+def test_several_seeds_have_a_mean_and_a_standard_deviation_and_the_best_model_stands_first(
+    result: TrainedResult,
+) -> None:
     models = [result, with_seeds(result, "good", 0.98, 0.96, 0.97), with_seeds(result, "poor", 0.5, 0.5, 0.52)]
     _, _, *rows = results_markdown(models, {}).split("\n\n")[0].split("\n")
     cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
@@ -135,7 +137,7 @@ def test_several_seeds_have_a_mean_and_a_standard_deviation_and_the_best_model_s
     assert [row[1] for row in cells] == ["1", "2", "3"]
 
 
-def test_models_that_cannot_be_told_apart_share_ranks_and_are_named(result: Result) -> None:
+def test_models_that_cannot_be_told_apart_share_ranks_and_are_named(result: TrainedResult) -> None:
     models = [with_seeds(result, name, 0.9, 0.91) for name in ("first", "second")]
     text = results_markdown([*models, with_seeds(result, "poor", 0.5, 0.51)], {})
     rows = {row.split("`")[1]: row.split("|")[2].strip() for row in text.split("\n")[2:5]}
@@ -144,14 +146,14 @@ def test_models_that_cannot_be_told_apart_share_ranks_and_are_named(result: Resu
     assert "Not told apart: none." in results_markdown([models[0], with_seeds(result, "poor", 0.5, 0.51)], {})
 
 
-def test_the_kept_seed_is_the_one_that_is_shown(result: Result) -> None:
+def test_the_kept_seed_is_the_one_that_is_shown(result: TrainedResult) -> None:
     model = with_seeds(result, "cnn1", 0.5, 0.9)
     assert model.kept_scores["accuracy"] == 0.9
     assert model.test_scores["accuracy"] == pytest.approx(0.7)
     assert "cnn1: 90.00% of 1,000" in confusion_figure(model).axes[0].get_title()
 
 
-def test_the_figure_of_seeds_has_a_dot_for_each_the_best_model_first(result: Result) -> None:
+def test_the_figure_of_seeds_has_a_dot_for_each_the_best_model_first(result: TrainedResult) -> None:
     models = [with_seeds(result, "poor", 0.5, 0.6), with_seeds(result, "good", 0.9)]
     (axes,) = seed_accuracies(models).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["good", "poor"]
@@ -168,12 +170,12 @@ def test_the_figure_of_seeds_has_a_dot_for_each_the_best_model_first(result: Res
     np.testing.assert_allclose(intervals, expected)
 
 
-def test_a_claim_cannot_break_out_of_its_cell(result: Result) -> None:
+def test_a_claim_cannot_break_out_of_its_cell(result: TrainedResult) -> None:
     text = results_markdown([result], {"cnn1": claim("a | b\nc", None)})
     assert r"| a \| b c (C) |" in " ".join(text.split())
 
 
-def test_claims_and_machines_are_text_whatever_is_in_them(result: Result) -> None:
+def test_claims_and_machines_are_text_whatever_is_in_them(result: TrainedResult) -> None:
     hostile = "<img src=x onerror=alert(1)> [x](javascript:alert(2)) `*_"
     escaped = r"\<img src=x onerror=alert(1)\> \[x\](javascript:alert(2)) \`\*\_"
     machine = replace(result, run=result.run.model_copy(update={"processor": hostile}))
@@ -182,17 +184,17 @@ def test_claims_and_machines_are_text_whatever_is_in_them(result: Result) -> Non
     assert hostile not in text
 
 
-def test_a_model_without_a_claim_shows_a_dash(result: Result) -> None:
+def test_a_model_without_a_claim_shows_a_dash(result: TrainedResult) -> None:
     text = results_markdown([result, replace(result, name="resnet8")], {"cnn1": claim("91.6 %", 0.916)})
     assert "| – |" in " ".join(text.split())
 
 
-def test_without_any_claim_there_is_no_column_for_them(result: Result) -> None:
+def test_without_any_claim_there_is_no_column_for_them(result: TrainedResult) -> None:
     assert "laim" not in results_markdown([result], {})
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0.01234, "0.012"), (15.2, "15"), (123.4, "120"), (3.0, "3")])
-def test_seconds_per_epoch_have_two_significant_digits(result: Result, seconds: float, shown: str) -> None:
+def test_seconds_per_epoch_have_two_significant_digits(result: TrainedResult, seconds: float, shown: str) -> None:
     timed = replace(result, run=result.run.model_copy(update={"seconds_per_epoch": seconds}))
     assert f"| {shown} | 2 of 3 |" in " ".join(results_markdown([timed], {}).split())
 
@@ -262,7 +264,7 @@ def test_curves_that_are_no_numbers_are_refused(data: Path, curves: pd.DataFrame
         read_result("cnn1", CLASSES, data)
 
 
-def test_learning_curves_show_each_epoch_and_mark_the_kept_one(result: Result) -> None:
+def test_learning_curves_show_each_epoch_and_mark_the_kept_one(result: TrainedResult) -> None:
     loss, accuracy = learning_curves(result).axes
     training, validation, kept = accuracy.lines
     np.testing.assert_array_equal(training.get_xydata(), [[1, 0.6], [2, 0.7], [3, 0.8]])
@@ -274,7 +276,7 @@ def test_learning_curves_show_each_epoch_and_mark_the_kept_one(result: Result) -
 
 
 @pytest.mark.parametrize("models", [1, 4, 5])
-def test_all_models_stand_beside_each_other_with_their_kept_accuracy(result: Result, models: int) -> None:
+def test_all_models_stand_beside_each_other_with_their_kept_accuracy(result: TrainedResult, models: int) -> None:
     results = [replace(result, name=f"model{number}") for number in range(models)]
     panels = validation_accuracies(results).axes
     assert [panel.get_title() for panel in panels] == [f"model{number}: 70.0%" for number in range(models)]
@@ -286,7 +288,7 @@ def shares(figure: Figure) -> npt.NDArray[np.float64]:
     return np.asarray(figure.axes[0].images[0].get_array())
 
 
-def test_the_confusion_figure_writes_counts_and_colours_shares_of_the_actual_class(result: Result) -> None:
+def test_the_confusion_figure_writes_counts_and_colours_shares_of_the_actual_class(result: TrainedResult) -> None:
     figure = confusion_figure(result)
     axes = figure.axes[0]
     counts = [text.get_text() for text in axes.texts]
@@ -296,19 +298,21 @@ def test_the_confusion_figure_writes_counts_and_colours_shares_of_the_actual_cla
     assert [label.get_text() for label in axes.get_yticklabels()] == CLASSES
 
 
-def test_class_names_are_not_read_as_formulas(result: Result, tmp_path: Path) -> None:
+def test_class_names_are_not_read_as_formulas(result: TrainedResult, tmp_path: Path) -> None:
     named = replace(result, classes=["$\\nonsense$", "$", "<b>"])
     write_png(tmp_path / "confusion.png", confusion_figure(named))
     assert (tmp_path / "confusion.png").exists()
 
 
-def test_a_class_without_test_images_has_an_empty_row(result: Result) -> None:
+def test_a_class_without_test_images_has_an_empty_row(result: TrainedResult) -> None:
     more = replace(result, classes=[*CLASSES, "Dress"])
     np.testing.assert_array_equal(shares(confusion_figure(more))[3], [0, 0, 0, 0])
 
 
 @pytest.mark.parametrize(("classes", "counted"), [(62, True), (256, False)])
-def test_the_confusion_of_many_classes_stays_a_picture_of_one_page(result: Result, classes: int, counted: bool) -> None:
+def test_the_confusion_of_many_classes_stays_a_picture_of_one_page(
+    result: TrainedResult, classes: int, counted: bool
+) -> None:
     named = replace(result, classes=list(map(str, range(classes))))
     figure = confusion_figure(named)
     assert figure.get_figwidth() < 18
@@ -316,7 +320,7 @@ def test_the_confusion_of_many_classes_stays_a_picture_of_one_page(result: Resul
     assert shares(figure).shape == (classes, classes)
 
 
-def test_equal_figures_give_equal_files_that_decode(result: Result, tmp_path: Path) -> None:
+def test_equal_figures_give_equal_files_that_decode(result: TrainedResult, tmp_path: Path) -> None:
     figures = {"curves": learning_curves, "confusion": confusion_figure}
     for name, figure in figures.items():
         write_png(tmp_path / f"{name}-1.png", figure(result))

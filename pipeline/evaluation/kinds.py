@@ -8,8 +8,9 @@ from pipeline.params.schema import Params
 
 @dataclass(frozen=True)
 class Kind:
-    """The folder of a kind's predictions, the stage that writes them, and the stage that scores them."""
+    """Its name, the folder of its predictions, the stage that writes them, and the stage that scores them."""
 
+    name: str
     folder: str
     maker: str
     evaluator: str
@@ -19,9 +20,9 @@ class Kind:
         return data / self.folder / f"{name}.npz"
 
 
-MODEL = Kind("predictions", "train", "evaluate")
-ENSEMBLE = Kind("ensembles", "ensemble", "evaluate_ensemble")
-STUDENT = Kind("students", "distill", "evaluate_student")
+MODEL = Kind("model", "predictions", "train", "evaluate")
+ENSEMBLE = Kind("ensemble", "ensembles", "ensemble", "evaluate_ensemble")
+STUDENT = Kind("student", "students", "distill", "evaluate_student")
 
 
 def kind_of(params: Params, name: str) -> Kind:

@@ -1,6 +1,7 @@
-"""What the report knows of one trained model, read from the files of its training and evaluation."""
+"""What the report knows of one model, read from the files of its training and evaluation."""
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.artifacts import existing, read_json
 from pipeline.errors import InputError
 from pipeline.evaluation.confusion import confusion_counts, read_confusion
 from pipeline.evaluation.intervals import bootstrap_intervals
+from pipeline.evaluation.kinds import MODEL, Kind
 from pipeline.evaluation.predictions import Predictions, SeedPredictions, kept_seed, read_predictions
 from pipeline.evaluation.scores import class_scores, mean_scores, standard_deviations
 
@@ -47,14 +49,23 @@ class Run(BaseModel):
 
 
 @dataclass(frozen=True)
-class Result:
-    """One model: what its seeds predict, by part; the curves of the kept seed, one row an epoch; its training."""
+class Result(ABC):
+    """One of what is compared, and its kind: what its seeds predict, by part."""
 
     name: str
     classes: Sequence[str]
+    kind: Kind
     predictions: Mapping[str, SeedPredictions]
-    curves: pd.DataFrame
-    run: Run
+
+    @property
+    @abstractmethod
+    def parameters(self) -> int:
+        """Weights of all layers."""
+
+    @property
+    @abstractmethod
+    def seconds_per_epoch(self) -> float:
+        """How long training takes."""
 
     @cached_property
     def kept_place(self) -> int:
@@ -100,21 +111,40 @@ class Result:
         return mean_scores(of_seeds) | intervals | standard_deviations(of_seeds)
 
 
-def read_result(name: str, classes: Sequence[str], data: Path = Path("data")) -> Result:
-    """Read one model's files in `data`: its predictions, confusion, curves and run.
+@dataclass(frozen=True)
+class TrainedResult(Result):
+    """A model or a student: the curves of the kept seed, one row an epoch, and its training."""
+
+    curves: pd.DataFrame
+    run: Run
+
+    @property
+    def parameters(self) -> int:
+        """Those of its network."""
+        return self.run.parameters
+
+    @property
+    def seconds_per_epoch(self) -> float:
+        """Those of the kept seed, the median."""
+        return self.run.seconds_per_epoch
+
+
+def trained(results: Iterable[Result]) -> list[TrainedResult]:
+    """Those that a network was trained for."""
+    return [result for result in results if isinstance(result, TrainedResult)]
+
+
+def read_result(name: str, classes: Sequence[str], data: Path = Path("data"), kind: Kind = MODEL) -> TrainedResult:
+    """Read a model's or a student's files in `data`: its predictions, confusion, curves and run.
 
     Raises InputError naming a file that is absent and the stage that makes it, or what is wrong in one.
     """
-    predictions = data / "predictions" / f"{name}.npz"
-    confusion = existing(data / "evaluation" / name / "confusion.csv", f"evaluate@{name}")
-    curves = existing(data / "curves" / f"{name}.csv", f"train@{name}")
-    run = existing(data / "runs" / f"{name}.json", f"train@{name}")
-    result = Result(name, classes, read_predictions(predictions, len(classes)), _read_curves(curves), _read_run(run))
-    actual, predicted = read_confusion(confusion, classes)
-    if not (np.array_equal(result.actual, actual) and np.array_equal(result.predicted, predicted)):
-        raise InputError(
-            f"{confusion}: found other classes than in {predictions}; `dvc repro evaluate@{name}` makes it"
-        )
+    found = read_predictions_of(name, classes, data, kind)
+    predictions = kind.predictions(name, data)
+    curves = existing(data / "curves" / f"{name}.csv", f"{kind.maker}@{name}")
+    run = existing(data / "runs" / f"{name}.json", f"{kind.maker}@{name}")
+    result = TrainedResult(name, classes, kind, found, _read_curves(curves), _read_run(run))
+    check_confusion(result, data)
     seeds = [one.seed for one in result.run.seeds]
     if len(seeds) != len(result.right):
         raise InputError(f"{run}: found {len(seeds)} seeds, expected {len(result.right)} as in {predictions}")
@@ -128,6 +158,24 @@ def read_result(name: str, classes: Sequence[str], data: Path = Path("data")) ->
     if result.run.best_epoch > epochs:
         raise InputError(f"{run}: found best_epoch {result.run.best_epoch}, expected an epoch of {curves}")
     return result
+
+
+def read_predictions_of(name: str, classes: Sequence[str], data: Path, kind: Kind) -> dict[str, SeedPredictions]:
+    """Read what `name`, of this kind, predicts.
+
+    Raises InputError naming the file if it is absent, and the stage that makes it, or what is wrong in it.
+    """
+    return read_predictions(kind.predictions(name, data), len(classes), kind.maker)
+
+
+def check_confusion(result: Result, data: Path) -> None:
+    """Raise InputError unless the evaluation in `data` is of what `result` predicts."""
+    stage = f"{result.kind.evaluator}@{result.name}"
+    path = existing(data / "evaluation" / result.name / "confusion.csv", stage)
+    actual, predicted = read_confusion(path, result.classes)
+    if not (np.array_equal(result.actual, actual) and np.array_equal(result.predicted, predicted)):
+        predictions = result.kind.predictions(result.name, data)
+        raise InputError(f"{path}: found other classes than in {predictions}; `dvc repro {stage}` makes it")
 
 
 def _read_curves(path: Path) -> pd.DataFrame:

@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from pipeline.evaluation.kinds import ENSEMBLE, MODEL, STUDENT
 from pipeline.evaluation.ranking import Ranking, rank
 from pipeline.params.schema import Claim
-from pipeline.report.results import Result, Run
+from pipeline.report.results import Result, Run, TrainedResult, trained
 
 SCORES = [f"{score}{figure}" for score in ("accuracy", "f1_macro") for figure in ("", "_std", "_low", "_high")]
 
 
 def results_table(results: Sequence[Result], claims: Mapping[str, Claim]) -> pd.DataFrame:
     """One row a model, in the order given: test scores, rank, size and length of training, the source's claim if any.
+
+    `kind` is model, ensemble or student; an ensemble has no epochs.
 
     Scores, which are means over the seeds, their standard deviations and intervals, and `claimed_accuracy` are shares
     of 1. A rank is a range, from `rank_best` to `rank_worst`; `not_told_apart_from` names models.
@@ -27,7 +30,7 @@ def results_table(results: Sequence[Result], claims: Mapping[str, Claim]) -> pd.
         others = ", ".join(names[other] for other in ranking.not_told_apart_from(place))
         ranks = {"rank_best": rank_best, "rank_worst": rank_worst, "not_told_apart_from": others or None}
         rows.append(_row(result, ranks, claims.get(result.name)))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"best_epoch": "Int64", "epochs": "Int64"})
 
 
 def best_first(results: Sequence[Result]) -> list[int]:
@@ -43,16 +46,17 @@ def groups_of_equals(results: Sequence[Result], ranking: Ranking) -> list[list[s
 
 
 def _row(result: Result, ranks: Mapping[str, str | int | None], claim: Claim | None) -> dict[str, str | float | None]:
-    run = result.run
+    run = result.run if isinstance(result, TrainedResult) else None
     return {
         "model": result.name,
+        "kind": result.kind.name,
         "seeds": len(result.right),
         **{score: result.test_scores.get(score) for score in SCORES},
         **ranks,
-        "parameters": run.parameters,
-        "seconds_per_epoch": run.seconds_per_epoch,
-        "best_epoch": run.best_epoch,
-        "epochs": run.epochs,
+        "parameters": result.parameters,
+        "seconds_per_epoch": result.seconds_per_epoch,
+        "best_epoch": run.best_epoch if run else None,
+        "epochs": run.epochs if run else None,
         "article": claim.article if claim else None,
         "claim": claim.claim if claim else None,
         "claimed_accuracy": claim.accuracy if claim else None,
@@ -74,10 +78,12 @@ def results_markdown(results: Sequence[Result], claims: Mapping[str, Claim]) -> 
 
 
 def _words(result: Result, ranks: tuple[int, int], claim: Claim | None) -> dict[str, str]:
-    scores, run = result.test_scores, result.run
+    scores, run = result.test_scores, result.run if isinstance(result, TrainedResult) else None
+    seconds = np.format_float_positional(result.seconds_per_epoch, precision=2, fractional=False, trim="-")
+    kind = "" if result.kind == MODEL else f" ({result.kind.name})"
     deviation = f" ± {_percent(scores['accuracy_std'])}" if "accuracy_std" in scores else ""
     return {
-        "Model": f"`{result.name}`",
+        "Model": f"`{result.name}`{kind}",
         "Rank": "–".join(map(str, dict.fromkeys(ranks))),
         "Test accuracy (95 % interval)": (
             f"{_percent(scores['accuracy'])}{deviation} % "
@@ -86,9 +92,9 @@ def _words(result: Result, ranks: tuple[int, int], claim: Claim | None) -> dict[
         "Seeds": f"{len(result.right)}",
         "Claim (article)": f"{_literal(claim.claim)} ({_literal(claim.article)})" if claim else "–",
         "Macro F1": f"{_percent(scores['f1_macro'])} %",
-        "Parameters": f"{run.parameters:,}",
-        "Seconds per epoch": np.format_float_positional(run.seconds_per_epoch, precision=2, fractional=False, trim="-"),
-        "Epochs (kept of trained)": f"{run.best_epoch} of {run.epochs}",
+        "Parameters": f"{result.parameters:,}",
+        "Seconds per epoch": seconds,
+        "Epochs (kept of trained)": f"{run.best_epoch} of {run.epochs}" if run else "–",
     }
 
 
@@ -103,12 +109,15 @@ def _literal(text: str) -> str:
 
 def _note(results: Sequence[Result]) -> str:
     images = " or ".join(dict.fromkeys(f"{len(result.actual):,}" for result in results))
-    machines = " or ".join(dict.fromkeys(_machine(result.run) for result in results))
+    machines = " or ".join(dict.fromkeys(_machine(result.run) for result in trained(results)))
+    kinds = {result.kind for result in results}
+    sums = " An ensemble's parameters and seconds are sums over its networks." if ENSEMBLE in kinds else ""
+    alone = " A student's are its own, without its teacher's." if STUDENT in kinds else ""
     return (
         f"Measured on {images} test images; trained with {machines}. Scores are means over the seeds, accuracy ± their "
         "standard deviation; size, seconds and epochs are of the seed that is kept, the best on validation images. "
         "Intervals are percentile bootstraps over the test images and the seeds; of models with one seed, intervals "
-        "and ranks leave out the chance of training."
+        f"and ranks leave out the chance of training.{sums}{alone}"
     )
 
 

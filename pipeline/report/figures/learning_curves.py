@@ -8,13 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 
 from pipeline.report.figures.png import BLUE, GREY, ORANGE, plain
-from pipeline.report.results import Result
+from pipeline.report.results import TrainedResult
 
 COLUMNS = 4
 MARKED_EPOCHS = 30  # up to here each epoch has a dot; more would hide the line
 
 
-def learning_curves(result: Result) -> Figure:
+def learning_curves(result: TrainedResult) -> Figure:
     """Loss and accuracy of one model by epoch, training against validation, the kept epoch marked."""
     figure = Figure(figsize=(7.5, 3.2), layout="constrained")
     figure.suptitle(result.name, fontsize="medium", fontweight="bold")
@@ -29,7 +29,7 @@ def learning_curves(result: Result) -> Figure:
     return figure
 
 
-def _train_and_validation(axes: Axes, result: Result, column: str) -> None:
+def _train_and_validation(axes: Axes, result: TrainedResult, column: str) -> None:
     curves, kept = result.curves, result.run.best_epoch
     marker = "." if len(curves) <= MARKED_EPOCHS else ""
     axes.plot(curves["epoch"], curves[column], marker=marker, color=BLUE, linestyle="--", label="training")
@@ -40,7 +40,7 @@ def _train_and_validation(axes: Axes, result: Result, column: str) -> None:
     plain(axes)
 
 
-def validation_accuracies(results: Sequence[Result]) -> Figure:
+def validation_accuracies(results: Sequence[TrainedResult]) -> Figure:
     """Validation accuracy of every model by epoch: one panel a model, the others in grey behind it.
 
     Epochs are on a log scale, since they range from a few to a thousand. The accuracy axis begins just below the
@@ -62,7 +62,7 @@ def validation_accuracies(results: Sequence[Result]) -> Figure:
     return figure
 
 
-def _shared_axes(panel: Axes, results: Sequence[Result]) -> None:
+def _shared_axes(panel: Axes, results: Sequence[TrainedResult]) -> None:
     best = [float(result.curves["val_accuracy"].max()) for result in results]
     panel.set_ylim(max(0, min(best) - 0.1), min(1, max(best) + 0.03))
     panel.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
@@ -73,7 +73,7 @@ def _shared_axes(panel: Axes, results: Sequence[Result]) -> None:
     panel.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _highlight(panel: Axes, result: Result) -> None:
+def _highlight(panel: Axes, result: TrainedResult) -> None:
     curves = result.curves
     panel.plot(curves["epoch"], curves["val_accuracy"], color=BLUE, linewidth=1.6)
     kept = curves[curves["epoch"] == result.run.best_epoch]

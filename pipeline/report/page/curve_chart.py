@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report.page.chart_style import INK, Chart, finished
-from pipeline.report.results import Result
+from pipeline.report.results import TrainedResult
 
 SERIES = [f"var(--series-{number})" for number in range(1, 7)]
 SHAPES = ["circle", "square", "triangle-up", "diamond"]
@@ -15,7 +15,7 @@ DRAWN_EPOCHS = 120  # of a longer training, so many are drawn, as many for each 
 LONG = 50  # from so many epochs on, their axis is logarithmic
 
 
-def learning_curves(results: Sequence[Result], chosen: Sequence[str]) -> Chart:
+def learning_curves(results: Sequence[TrainedResult], chosen: Sequence[str]) -> Chart:
     """Curves by epoch: the script sets `chosen`, a list of models, and `measure`, accuracy or loss.
 
     A model's place among those chosen gives its colour, and its shape: colours repeat, then shapes differ.
@@ -67,7 +67,7 @@ def learning_curves(results: Sequence[Result], chosen: Sequence[str]) -> Chart:
     return finished(chart, 320, "Learning curves of the chosen models, training against validation")
 
 
-def _curve(result: Result) -> pd.DataFrame:
+def _curve(result: TrainedResult) -> pd.DataFrame:
     """Rows of model, part, epoch, accuracy, loss and whether this epoch was kept."""
     curves, best = result.curves, result.run.best_epoch
     if len(curves) > DRAWN_EPOCHS:

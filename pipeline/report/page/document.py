@@ -35,6 +35,7 @@ from pipeline.report.page.model_charts import (
 )
 from pipeline.report.page.models import comparisons, encoded, model_data
 from pipeline.report.page.pictures import doubtful_pictures, pair_pictures, shown_images, shown_pairs
+from pipeline.report.page.size_chart import accuracy_by_size
 from pipeline.report.page.source import Source
 from pipeline.report.page.sprites import Sprites, columns, sprite_sheet
 from pipeline.report.tables import best_first, groups_of_equals, results_table
@@ -53,7 +54,9 @@ def render(source: Source) -> str:
     table = results_table(source.results, source.claims)
     right = [result.right for result in source.results]
     ranking = rank(right)
+    trainings = [result.right for result in source.trained]
     best = [source.results[place].name for place in best_first(source.results)]
+    chosen = [source.trained[place].name for place in best_first(source.trained)][:CURVES_SHOWN]
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     scripts = [
         _verbatim(javascript_bundle("window.vegaEmbed = vegaEmbed")),
@@ -68,15 +71,16 @@ def render(source: Source) -> str:
         sheet=b64encode(sprite_sheet(images)).decode(),
         columns=columns(len(images)),
         ratio=images.shape[1] / images.shape[2],
-        specs=_specs(source, table, best[:CURVES_SHOWN]),
+        specs=_specs(source, table, best[0], chosen),
         data=_data(source, sprites) | {"comparisons": comparisons(ranking)},
         source=source,
         pairs_compared=len(ranking.pairs),
         groups=groups_of_equals(source.results, ranking),
-        variance=divide_variance(right, ranking),
-        table=table.replace({np.nan: None}).to_dict("records"),
+        variance=divide_variance(trainings, rank(trainings)),
+        table=table.astype(object).where(table.notna(), None).to_dict("records"),
         best=best,
-        chosen=best[:CURVES_SHOWN],
+        chosen=chosen,
+        kinds={result.kind.name for result in source.results},
         doubts={part: doubtful_pictures(source, sprites, part, found) for part, found in doubts.items()},
         judge=source.results[judge].name,
         pairs=pair_pictures(source, sprites, pairs),
@@ -109,24 +113,24 @@ def _judge(source: Source) -> int:
     return int(np.argmax(accuracies))
 
 
-def _specs(source: Source, table: pd.DataFrame, chosen: Sequence[str]) -> dict[str, Any]:
-    """The charts by the id of their place."""
+def _specs(source: Source, table: pd.DataFrame, first: str, chosen: Sequence[str]) -> dict[str, Any]:
+    """The charts by the id of their place: `first` is the model that is shown, `chosen` are those with curves."""
     results, counts = source.results, images_per_class(source.parts, source.classes)
-    first = chosen[0]
     tables = {
         result.name: reliability(found["test"].labels, found["test"].probabilities)
         for result, found in zip(results, source.predictions, strict=True)
     }
     charts = {
         "accuracies": accuracies(table),
-        "curves-chart": learning_curves(results, chosen),
+        "by-size": accuracy_by_size(table),
+        "curves-chart": learning_curves(source.trained, chosen),
         "class-scores": class_scores(results, first),
         "reliability": reliability_diagram(tables, first),
         "differences": class_differences(source.classes),
         "samples": samples_per_class(counts),
         "pixels": pixel_values(pixel_histogram(source.parts["train"].images), source.normalization),
     }
-    repeated = [results[place] for place in best_first(results) if len(results[place].right) > 1]
+    repeated = [source.trained[place] for place in best_first(source.trained) if len(source.trained[place].right) > 1]
     if repeated:
         charts["seeds"] = seed_differences(repeated)
     return {place: chart.to_dict() for place, chart in charts.items()}

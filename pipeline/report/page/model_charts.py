@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.evaluation.confusion import per_class_table
 from pipeline.report.page.chart_style import BLUE, INK, MUTED, ORANGE, ROW, Chart, finished
-from pipeline.report.results import Result
+from pipeline.report.results import Result, TrainedResult
 
 
 def accuracies(table: pd.DataFrame) -> Chart:
@@ -33,7 +33,7 @@ def accuracies(table: pd.DataFrame) -> Chart:
     return finished(alt.layer(*layers), ROW * len(order), description)
 
 
-def seed_differences(results: Sequence[Result]) -> Chart:
+def seed_differences(results: Sequence[TrainedResult]) -> Chart:
     """How far each seed's test accuracy is from its model's mean, in points, with the interval of the mean."""
     seeds, intervals = [], []
     for result in results:

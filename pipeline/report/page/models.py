@@ -11,7 +11,7 @@ from pipeline.evaluation.confusion import per_class_table
 from pipeline.evaluation.predictions import Predictions
 from pipeline.evaluation.ranking import Ranking
 from pipeline.report.page.sprites import Sprites
-from pipeline.report.results import Result
+from pipeline.report.results import Result, TrainedResult
 
 STEPS = 255  # a probability travels as one byte, which is right to 0.2 per cent
 
@@ -38,7 +38,7 @@ def model_data(result: Result, test: Predictions, sprites: Sprites) -> dict[str,
     return {
         "name": result.name,
         "accuracy": result.kept_scores["accuracy"],
-        "seed": result.run.seed,
+        "seed": result.run.seed if isinstance(result, TrainedResult) else None,
         "seeds": len(result.right),
         "calibrationError": expected_calibration_error(reliability(test.labels, test.probabilities)),
         "confusion": result.confusion.tolist(),

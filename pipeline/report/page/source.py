@@ -16,12 +16,12 @@ from pipeline.dataset.prepared import read_prepared, read_split
 from pipeline.errors import InputError
 from pipeline.evaluation.predictions import Predictions
 from pipeline.params.schema import Claim
-from pipeline.report.results import Result
+from pipeline.report.results import Result, TrainedResult, trained
 
 
 @dataclass(frozen=True)
 class Source:
-    """Models and data.
+    """Models, ensembles and students in their results, and data.
 
     `images` and `labels` are those of the files
     train and test, uint8 (n, height, width, channels) and (n,); `validation` numbers the images of train that are held
@@ -44,6 +44,11 @@ class Source:
         return self.results[0].classes
 
     @property
+    def trained(self) -> Sequence[TrainedResult]:
+        """The results that have learning curves: all but ensembles."""
+        return trained(self.results)
+
+    @property
     def predictions(self) -> Sequence[Mapping[str, Predictions]]:
         """What each model's kept seed predicts, by part."""
         return [result.kept for result in self.results]
@@ -60,7 +65,7 @@ def read_source(results: Sequence[Result], claims: Mapping[str, Claim], data: Pa
     for result in results:
         for part in ("validation", "test"):
             if not np.array_equal(result.predictions[part].labels, parts[part].labels):
-                path = data / "predictions" / f"{result.name}.npz"
+                path = result.kind.predictions(result.name, data)
                 raise InputError(f"{path}, {part}_labels: found others than in {prepared_path}")
     duplicates = read_duplicates(data / "duplicates.csv")
     for end in ("first", "second"):
