@@ -116,8 +116,7 @@ def test_the_first_steps_are_those_of_plain_keras(name: str, train: Part, valida
     result = fitted(name, ours, params, first, validation)
 
     plain = without_dropout(model_of(params))
-    settings = params.optimizer.model_dump(exclude={"name"})
-    optimizer = keras.optimizers.get({"class_name": params.optimizer.name, "config": settings})
+    optimizer = make_optimizer(params.optimizer, PLAIN, batches, fused=False)
     plain.compile(optimizer, "sparse_categorical_crossentropy")
     order = epoch_order(batches * 32, seed=0, epoch=0)
     history = plain.fit(first.images[order], first.labels[order], batch_size=size, shuffle=False, verbose=0).history
