@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from benchmarks.accuracy import shares
 from benchmarks.comparison import comparison_figure, comparison_markdown, ratios, with_sums
 from benchmarks.keras_training import described
 from benchmarks.kernels import OTHERS, PRODUCTS, kernel_milliseconds
@@ -62,6 +63,12 @@ def test_the_table_has_medians_spreads_and_shares_of_the_peak(trainings: pd.Data
     assert cells(table, "| `a`") == ["`a`", "10", "4", "5", *ratio_of_a, "10 / 25 / 20", "700 / 300 / 800"]
     assert cells(table, "| `b`")[-2] == "50 / 100 / 200"
     assert cells(table, "| all")[1:4] == ["12", "5", "5.5"]
+
+
+def test_accuracy_costs_all_epochs_of_a_training_as_a_share_of_the_yardsticks(trainings: pd.DataFrame) -> None:
+    trainings = trainings.replace({"model": {"a": "cnn2"}}).assign(epochs=4)
+    trainings.loc[trainings["model"] == "cnn2", "epochs"] = 8
+    assert shares(trainings, "b") == pytest.approx([0.5 * 4 / (10 * 8), 0.5 * 4 / (8 * 8), 0.5 * 4 / (12 * 8)])
 
 
 def test_kernels_are_added_up_by_kind() -> None:

@@ -20,6 +20,7 @@ from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import describe, make_repeatable
 from pipeline.training.execution import Execution, execution_for
 from pipeline.training.fit import Fit, fit, with_normalization
+from pipeline.training.optimizers import make_optimizer
 from pipeline.training.predict import predict
 from pipeline.training.train import forget
 from pipeline.training.train import train as train_model
