@@ -12,15 +12,18 @@ MISSING := $(foreach pair,$(PROGRAMS),$(if $(shell PATH=$$PATH:/usr/sbin command
 
 .PHONY: repro test audit readme setup merge-driver clean
 
-# How many models to train at a time. The models do not depend on each other; each stage is run by itself, so that no two
-# processes write one output, and the last `dvc repro` runs what is left.
+# How many models to train at a time. The models do not depend on each other, nor do the students, once there are their
+# ensembles; each stage is run by itself, so that no two processes write one output, and the last `dvc repro` runs what is
+# left.
 JOBS := 1
+SIDE_BY_SIDE = xargs -P $(JOBS) -I NAME dvc --wait-for-lock repro --single-item
 
 repro: setup
 ifneq ($(JOBS),1)
 	dvc repro split duplicates
-	dvc stage list --name-only | sed -n 's/^train@//p' | xargs -P $(JOBS) -I NAME \
-		dvc --wait-for-lock repro --single-item train@NAME evaluate@NAME
+	dvc stage list --name-only | sed -n 's/^train@//p' | $(SIDE_BY_SIDE) train@NAME evaluate@NAME
+	dvc stage list --name-only | sed -n 's/^ensemble@//p' | $(SIDE_BY_SIDE) ensemble@NAME evaluate_ensemble@NAME
+	dvc stage list --name-only | sed -n 's/^distill@//p' | $(SIDE_BY_SIDE) distill@NAME evaluate_student@NAME
 endif
 	dvc repro
 

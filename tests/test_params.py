@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 from pipeline.errors import InputError
 from pipeline.params import recipes, schema
-from pipeline.params.reading import model_named, read_params
+from pipeline.params.reading import ensemble_named, model_named, network_named, read_params, student_named
 
 PARAMS = Path("params.yaml")
 
@@ -123,6 +123,39 @@ MISTAKES = [
     ),
     ("    color: grey ", "    color: colour ", r"data\.images\.color: found 'colour', expected: .*'grey' or 'rgb'"),
     ("    dense128: {article: A,", "    dense: {article: A,", r"report\.claims\.dense: found .*the name of a model"),
+    (
+        "    members: {cnn2: kept,",
+        "    members: {cnn9: kept,",
+        r"ensembles\.four_cnns\.members\.cnn9: found 'kept', expected: the name of a model; allowed: dense128, .*",
+    ),
+    (
+        "    members: {cnn2: kept,",
+        "    members: {cnn2: best,",
+        r"ensembles\.four_cnns\.members\.cnn2: found 'best', expected: .*'kept' or 'all'",
+    ),
+    (
+        "    teacher: four_cnns",
+        "    teacher: cnn2",
+        r"students\.resnet_taught\.teacher: found 'cnn2', expected: the name of an ensemble; allowed: four_cnns",
+    ),
+    (
+        "    temperature: 4.0",
+        "    temperature: 0.0",
+        r"students\.resnet_taught\.temperature: found 0\.0, expected: .*greater than 0",
+    ),
+    (
+        "    weight: 0.9",
+        "    weight: 1.1",
+        r"students\.resnet_taught\.weight: found 1\.1, expected: .*less than or",
+    ),
+    (
+        "    weight: 0.9",
+        "    wait: 0.9",
+        r"students\.resnet_taught\.wait: found 0\.9, expected: no such key; allowed: ",
+    ),
+    ("  four_cnns:", "  cnn2:", r"ensembles\.cnn2: found .*another name: models has one called so"),
+    ("  resnet_taught:", "  four_cnns:", r"students\.four_cnns: found .*another name: ensembles has one called so"),
+    ("  resnet_taught:", "  candidate:", r"students\.candidate: found .*another name"),
     ("  dense128:", "  candidate:", r"models\.candidate: found .*another name"),
     ("  dense128:", "  size:", r"models\.size: found .*another name"),
     ("  dense128:", "  Dense-128:", r"models\.Dense-128: found .*expected: .*pattern"),
@@ -143,7 +176,8 @@ def fields() -> list[tuple[str, FieldInfo]]:
     """Every parameter there can be, by its name in its section."""
     named = [*vars(schema).values(), *vars(recipes).values()]
     sections = [section for section in named if isinstance(section, type) and issubclass(section, BaseModel)]
-    sections += [member for member in get_args(get_args(schema.AnyModel)[0]) if issubclass(member, BaseModel)]
+    for union in (schema.AnyModel, schema.AnyStudent):
+        sections += [member for member in get_args(get_args(union)[0]) if issubclass(member, BaseModel)]
     return [field for section in sections for field in section.model_fields.items()]
 
 
@@ -207,10 +241,31 @@ def test_an_unknown_model_is_refused_with_those_there_are() -> None:
         model_named(read_params(PARAMS), "cnn9")
 
 
+def test_each_section_has_its_own_names() -> None:
+    params = read_params(PARAMS)
+    assert params.names == [*params.models, "four_cnns", "resnet_taught"]
+    with pytest.raises(InputError, match=r"ensemble: found 'cnn1', expected one of four_cnns"):
+        ensemble_named(params, "cnn1")
+    with pytest.raises(InputError, match=r"student: found 'cnn1', expected one of resnet_taught"):
+        student_named(params, "cnn1")
+    assert network_named(params, "resnet_taught").architecture == "resnet"
+    with pytest.raises(InputError, match=r"'four_cnns', an ensemble without a network of its own; its members are cnn"):
+        network_named(params, "four_cnns")
+
+
+def test_there_may_be_no_ensembles_and_no_students() -> None:
+    params = read_params(Path("docs/digits.yaml"))
+    assert (params.ensembles, params.students) == ({}, {})
+    with pytest.raises(InputError, match=r"student: found 'pupil', expected one of none"):
+        student_named(params, "pupil")
+
+
 def test_options_are_what_the_architecture_takes() -> None:
-    options: dict[str, dict[str, Any]] = {name: model.options for name, model in read_params(PARAMS).models.items()}
+    params = read_params(PARAMS)
+    options: dict[str, dict[str, Any]] = {name: entry.options for name, entry in params.trained.items()}
     assert set(options["mlp"]) == {"layers", "nodes"}
     assert options["cnn1"] == {}
+    assert set(options["resnet_taught"]) == {"stem", "width", "blocks"}
 
 
 def shortened() -> str:
@@ -220,7 +275,9 @@ def shortened() -> str:
     kept = re.findall(r"  (?:mlp|single_layer):\n(?:    .*\n)+", models)
     claims = re.findall(r"    (?:mlp|single_layer): .*\n", models)
     head = re.sub(r"#.*", "", before.replace("model: cnn2", "model: mlp"))
-    return f"{head}models:\n{''.join(kept)}report:\n  claims:\n{''.join(claims)}"
+    taught = kept[1].replace("  mlp:\n", "  pupil:\n    teacher: both\n    temperature: 2.0\n    weight: 0.5\n")
+    combined = f"ensembles:\n  both:\n    members: {{mlp: kept, single_layer: all}}\nstudents:\n{taught}"
+    return f"{head}models:\n{''.join(kept)}{combined}report:\n  claims:\n{''.join(claims)}"
 
 
 SHORT = shortened()

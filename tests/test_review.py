@@ -165,7 +165,8 @@ def test_the_workflow_brings_outputs_from_the_remote(author: Clone, tmp_path: Pa
     (reviewer.folder / ".venv").symlink_to(Path(sys.executable).parents[1])
     workflow = YAML(typ="safe", pure=True).load(ROOT / ".github/workflows/review.yml")
     (step,) = (step for step in workflow["jobs"]["review"]["steps"] if step.get("name") == "Review")
-    settings = {"BASE": "origin/main", "MAX_DROP": "interval", "RESTORE": "evaluate report"}
+    stages = "ensemble evaluate evaluate_ensemble evaluate_student report"
+    settings = {"BASE": "origin/main", "MAX_DROP": "interval", "RESTORE": stages}
     assert set(step["env"]) == set(settings)
     reviewer.run("env", *(f"{name}={value}" for name, value in settings.items()), "bash", "-euc", step["run"])
     comment = (reviewer.folder / "review.md").read_text(encoding="utf-8")

@@ -334,15 +334,15 @@ class Params(Section):
     @model_validator(mode="after")
     def refuse_unknown_names(self) -> Self:
         """What is spoken of exists: the candidate, recipes, members, teachers, those that make a claim."""
-        _refuse_unknown("model", [self.model], self.names, "model")
+        _refuse_unknown("a model", [self.model], self.names, "model")
         for name, params in self.trained.items():
             section = "models" if name in self.models else "students"
-            _refuse_unknown("recipe", [params.recipe], self.recipes, f"{section}.{name}.recipe")
+            _refuse_unknown("a recipe", [params.recipe], self.recipes, f"{section}.{name}.recipe")
         for name, ensemble in self.ensembles.items():
-            _refuse_unknown("model", ensemble.members, self.models, f"ensembles.{name}.members", named=True)
+            _refuse_unknown("a model", ensemble.members, self.models, f"ensembles.{name}.members", named=True)
         for name, student in self.students.items():
-            _refuse_unknown("ensemble", [student.teacher], self.ensembles, f"students.{name}.teacher")
-        _refuse_unknown("model", self.report.claims, self.names, "report.claims", named=True)
+            _refuse_unknown("an ensemble", [student.teacher], self.ensembles, f"students.{name}.teacher")
+        _refuse_unknown("a model", self.report.claims, self.names, "report.claims", named=True)
         return self
 
 
@@ -351,4 +351,4 @@ def _refuse_unknown(kind: str, found: Iterable[str], known: Iterable[str], key: 
     for name in found:
         if name not in known:
             context = {"key": f"{key}.{name}" if named else key, "kind": kind, "known": ", ".join(known) or "none"}
-            raise PydanticCustomError("name", "the name of a {kind}; allowed: {known}", context)
+            raise PydanticCustomError("name", "the name of {kind}; allowed: {known}", context)

@@ -15,7 +15,8 @@ from pipeline.artifacts import existing
 from pipeline.dataset.description import Description, read_description
 from pipeline.dataset.images import check_image
 from pipeline.errors import InputError
-from pipeline.params.reading import model_named, read_params
+from pipeline.evaluation.kinds import kind_of
+from pipeline.params.reading import network_named, read_params
 from pipeline.prediction.examples import Example, file_example, numbered_examples
 from pipeline.prediction.show import as_json, as_text
 
@@ -52,7 +53,7 @@ def add_predict(commands: "_SubParsersAction[ArgumentParser]") -> None:
         epilog=EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--model", metavar="NAME", help="a model of params.yaml (default: the candidate named there)")
+    parser.add_argument("--model", metavar="NAME", help="a model or student of params.yaml (default: its candidate)")
     images = parser.add_mutually_exclusive_group(required=True)
     images.add_argument("--index", metavar="N", type=int, nargs="+", help="test images by number, from 0")
     images.add_argument("files", metavar="FILE", type=Path, nargs="*", default=[], help="PNG or JPEG files of any size")
@@ -78,8 +79,8 @@ def run_predict(arguments: Namespace) -> None:
     """
     params = read_params()
     name = arguments.model or params.model
-    architecture = model_named(params, name).architecture
-    path = existing(Path(f"data/models/{name}/model.keras"), f"train@{name}")
+    architecture = network_named(params, name).architecture
+    path = existing(Path(f"data/models/{name}/model.keras"), f"{kind_of(params, name).maker}@{name}")
     description = read_description()
     classes = description.classes
     number = len(arguments.index or arguments.files)

@@ -132,8 +132,9 @@ class Sweep(Section):
         """Each value would be allowed in ``params.yaml``, which is the `params` of the context."""
         params: Params = (info.context or {})["params"]
         if self.model not in params.models:
-            known = ", ".join(params.models)
-            raise PydanticCustomError("name", "the name of a model; allowed: {known}", {"key": "model", "known": known})
+            kind = "a model, not of an ensemble or a student" if self.model in params.names else "a model"
+            context = {"key": "model", "kind": kind, "known": ", ".join(params.models)}
+            raise PydanticCustomError("name", "the name of {kind}; allowed: {known}", context)
         for keys, key, value in self._values():
             try:
                 with_settings(params, self.model, {key: value})

@@ -32,19 +32,15 @@ def accuracy_by_size(results: Sequence[Result]) -> Figure:
         label="Pareto front",
     )
     marks = {}
-    rising = sorted(range(len(results)), key=lambda place: (sizes[place], accuracies[place]))
-    for number, place in enumerate(rising):
-        result, size, accuracy = results[place], sizes[place], accuracies[place]
+    for place, (result, size, accuracy) in enumerate(zip(results, sizes, accuracies, strict=True)):
         colour = ORANGE if place in front else BLUE
         axes.vlines(size, result.test_scores["accuracy_low"], result.test_scores["accuracy_high"], colour, alpha=0.3)
         marks[result.kind] = axes.plot(size, accuracy, MARKERS[result.kind], color=colour, markersize=5)[0]
-        left = number % 2  # neighbours' names do not lie on each other
         axes.annotate(
             result.name,
             (size, accuracy),
-            xytext=(-5 if left else 5, 4),
+            xytext=(5, 4),
             textcoords="offset points",
-            horizontalalignment="right" if left else "left",
             fontsize="x-small",
             color="black" if place in front else GREY,
             parse_math=False,

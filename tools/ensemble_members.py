@@ -1,0 +1,41 @@
+"""Which networks would vote well together, by validation data alone: `python -m tools.ensemble_members`.
+
+Begins with the most accurate of the networks that are kept and adds, one at a time, the one with which the vote is the
+most accurate: Caruana et al., 2004, "Ensemble selection from libraries of models", without repetition.
+"""
+
+import sys
+from argparse import ArgumentParser
+
+import numpy as np
+
+from pipeline.dataset.description import read_description
+from pipeline.errors import run
+from pipeline.evaluation.kinds import MODEL
+from pipeline.evaluation.predictions import SeedPredictions, read_predictions
+from pipeline.evaluation.soft_voting import networks, soft_vote
+from pipeline.params.reading import read_params
+
+
+def accuracy(validation: SeedPredictions) -> float:
+    """The share of images that the vote gets right."""
+    return float(np.mean(validation.predicted == validation.labels))
+
+
+def main() -> None:
+    """Print, for each number of members, which joins and how accurate the vote is then."""
+    parser = ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--most", type=int, default=6, metavar="N", help="members at most (default: 6)")
+    most = parser.parse_args(sys.argv[1:]).most
+    classes = len(read_description().classes)
+    left = {name: networks(read_predictions(MODEL.predictions(name), classes), "kept") for name in read_params().models}
+    chosen: dict[str, dict[str, SeedPredictions]] = {}
+    while left and len(chosen) < most:
+        reached = {name: accuracy(soft_vote(chosen | {name: member})["validation"]) for name, member in left.items()}
+        best = max(reached, key=reached.__getitem__)
+        chosen[best] = left.pop(best)
+        print(f"{reached[best]:.2%} with {', '.join(chosen)}")
+
+
+if __name__ == "__main__":
+    run(main)
