@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.clone import Clone
+from tests.clone import Clone, Repro
 from tests.documentation import shell_blocks
 
 
@@ -43,9 +43,19 @@ def test_a_candidate_on_a_fresh_clone_trains_it_and_no_other(fresh_clone: Clone)
     assert shown["test"]["accuracy"] == pytest.approx(candidate["test"]["accuracy"])
 
 
-def test_one_setting_of_one_model_and_its_plots_against_the_last_commit(clone: Clone) -> None:
-    ran = clone.dvc("exp", "run", "-S", "models.cnn1.optimizer.learning_rate=0.002").ran
-    assert ran == {"train@cnn1", "evaluate@cnn1", "report"}
+def test_one_setting_its_plots_and_a_queued_grid_as_the_readme_shows_them(clone: Clone) -> None:
+    (block,) = (block for block in shell_blocks("README.md") if "dvc queue" in block)
+    printed = clone.run("bash", "-euo", "pipefail", "-c", block)
+    assert Repro.printed_in(printed).ran == {"train@cnn1", "evaluate@cnn1", "report"}  # the grid runs in the background
+    while {"Queued", "Running"} & set(clone.run("dvc", "queue", "status").split()):
+        time.sleep(5)  # to ask takes seconds of a core that the trainings need
+    status = clone.run("dvc", "queue", "status")
+    assert status.split().count("Success") == 4, status
+    settings = [experiment["params"]["params.yaml"]["data"]["models"] for experiment in experiments(clone)]
+    rates = sorted(models["cnn1"]["optimizer"]["learning_rate"] for models in settings)
+    assert rates == [0.002] * 5  # the queue was filled from the workspace as the first experiment left it
+    grid = [(models["mlp"]["layers"], models["mlp"]["nodes"]) for models in settings]
+    assert sorted(grid) == [(1, 32), (1, 64), (2, 32), (2, 64), (2, 64)]
 
     plots = json.loads(clone.run("dvc", "plots", "diff", "--json"))
     assert "errors" not in plots
@@ -55,18 +65,3 @@ def test_one_setting_of_one_model_and_its_plots_against_the_last_commit(clone: C
     (confusion,) = plots["data"]["data/evaluation/cnn1/confusion.csv"]
     assert confusion["revisions"] == ["workspace", "HEAD"]
     assert len(confusion["content"]["data"]["values"]) == 2 * 200  # test images
-
-
-def test_one_experiment_and_a_queued_grid_as_the_readme_shows_them(clone: Clone) -> None:
-    (block,) = (block for block in shell_blocks("README.md") if "dvc queue" in block)
-    clone.run("bash", "-euo", "pipefail", "-c", block)
-    deadline = time.monotonic() + 300
-    while {"Queued", "Running"} & set(clone.run("dvc", "queue", "status").split()) and time.monotonic() < deadline:
-        time.sleep(5)  # to ask takes seconds of a core that the trainings need
-    status = clone.run("dvc", "queue", "status")
-    assert status.split().count("Success") == 4, status
-    settings = [experiment["params"]["params.yaml"]["data"]["models"] for experiment in experiments(clone)]
-    rates = sorted(models["cnn1"]["optimizer"]["learning_rate"] for models in settings)
-    assert rates == [0.002] * 5  # the queue was filled from the workspace as the first experiment left it
-    grid = [(models["mlp"]["layers"], models["mlp"]["nodes"]) for models in settings]
-    assert sorted(grid) == [(1, 32), (1, 64), (2, 32), (2, 64), (2, 64)]

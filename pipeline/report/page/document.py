@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def render(source: Source) -> str:
     chosen = [source.trained[place].name for place in best_first(source.trained)][:CURVES_SHOWN]
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     scripts = [
-        _verbatim(javascript_bundle("window.vegaEmbed = vegaEmbed")),
+        _charting_library(),
         _verbatim("\n".join(_text(name) for name in SCRIPTS)),
     ]
     images = sprites.of(source.images)
@@ -92,6 +93,12 @@ def render(source: Source) -> str:
         .to_dict("records"),
         ranges=pixel_ranges(source.parts, source.normalization),
     )
+
+
+@cache
+def _charting_library() -> Markup:
+    """Vega-Lite and what it needs; to put it together takes a second, whatever the page."""
+    return _verbatim(javascript_bundle("window.vegaEmbed = vegaEmbed"))
 
 
 def _text(name: str) -> str:
