@@ -46,13 +46,13 @@ def test_editing_the_report_trains_nothing(clone: Clone) -> None:
 
 def test_editing_the_evaluation_trains_nothing(clone: Clone) -> None:
     clone.replace("pipeline/evaluation/scores.py", '"""', '"""Edited. ')
-    assert clone.dvc("repro").ran == {"evaluate@dense128", "evaluate@cnn1", "evaluate@mlp", "report"}
+    assert clone.dvc("repro", "--dry").ran == {"evaluate@dense128", "evaluate@cnn1", "evaluate@mlp", "report"}
 
 
 def test_the_seed_of_the_split_retrains_all(clone: Clone) -> None:
     clone.change("split.seed", 1)
-    models = {f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("dense128", "cnn1", "mlp")}
-    assert clone.dvc("repro").ran == {"split", "candidate", "report"} | models
+    assert clone.dvc("repro", "split").ran == {"split"}
+    assert clone.dvc("repro", "--dry").ran == {"train@dense128", "train@cnn1", "train@mlp", "report"}
 
 
 def test_another_name_for_a_class_evaluates_again_and_trains_nothing(clone: Clone) -> None:

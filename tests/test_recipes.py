@@ -298,7 +298,7 @@ DENSE = {"architecture": "mlp", "options": {"layers": 1, "nodes": 32}}
     ],
     ids=["in shards", "compiled", "full batch"],
 )
-def test_with_everything_on_a_seed_gives_the_same_bits_after_a_kill_too(
+def test_with_everything_on_a_seed_trained_again_over_a_kill_gives_the_same_bits(
     network: dict[str, Any], execution: Execution, batch_size: int | str, train: Part, validation: Part
 ) -> None:
     def trained(checkpoint: Checkpoint, seed: int = 0) -> tuple[bytes, pd.DataFrame]:
@@ -307,8 +307,7 @@ def test_with_everything_on_a_seed_gives_the_same_bits_after_a_kill_too(
         return predict(model, validation.images).tobytes(), result.curves
 
     undisturbed, curves = trained(Checkpoint(Path("a.npz"), "this"))
-    assert trained(Checkpoint(Path("b.npz"), "this"))[0] == undisturbed
-    assert trained(Checkpoint(Path("c.npz"), "this"), seed=1)[0] != undisturbed
+    assert trained(Checkpoint(Path("b.npz"), "this"), seed=1)[0] != undisturbed
     with pytest.raises(KilledError):
         trained(KilledAfter(Path("killed.npz"), "this", epochs=2))
     resumed, resumed_curves = trained(Checkpoint(Path("killed.npz"), "this"))
