@@ -92,6 +92,7 @@ from pipeline.params.recipes import WarmUpAndDecay
 from pipeline.training.batches import epoch_order
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import make_repeatable
+from pipeline.training.distillation import Distillation
 from pipeline.training.execution import Execution
 from pipeline.training.fit import fit, with_normalization
 
@@ -104,7 +105,10 @@ EVERYTHING = PLAIN.model_copy(update={
     "schedule": WarmUpAndDecay(warm_up=0.3, decay="cosine"), "averaging": 0.5, "test_time_mirror": True,
 })
 
-def fitted(batches_per_call, rate=0.001, recipe=PLAIN):
+CERTAIN = Distillation(np.eye(10, dtype="float32")[train.labels], temperature=1.0, weight=1.0)
+TEACHER = Distillation(np.eye(10, dtype="float32")[train.labels] * 0.5 + 0.05, temperature=4.0, weight=0.5)
+
+def fitted(batches_per_call, rate=0.001, recipe=PLAIN, teacher=None):
     params = read_params().models["mlp"]
     optimizer = params.optimizer.model_copy(update={"learning_rate": rate})
     params = params.model_copy(update={"epochs": 1, "batch_size": 32, "optimizer": optimizer})
@@ -113,7 +117,7 @@ def fitted(batches_per_call, rate=0.001, recipe=PLAIN):
     if batches_per_call:
         execution = Execution(shards=1, xla=True, batches_per_call=batches_per_call)
         checkpoint = Checkpoint(Path("none.npz"), "")
-        result = fit("mlp", 0, model, params, recipe, train, parts["validation"], execution, checkpoint)
+        result = fit("mlp", 0, model, params, recipe, train, parts["validation"], execution, checkpoint, teacher)
         Path("none.npz").unlink(missing_ok=True)
         return result.curves["loss"][0], result.curves["val_loss"][0]
     order = epoch_order(100, seed=0, epoch=0)
@@ -123,7 +127,10 @@ def fitted(batches_per_call, rate=0.001, recipe=PLAIN):
 
 plain = fitted(0)
 np.testing.assert_allclose([fitted(number)[0] for number in (1, 2, 3)], plain, rtol=1e-5)
-np.testing.assert_allclose(fitted(1, recipe=EVERYTHING), fitted(3, recipe=EVERYTHING), rtol=1e-5)
+np.testing.assert_allclose([fitted(number, teacher=CERTAIN)[0] for number in (1, 3)], plain, rtol=1e-4)
+for teacher in (None, TEACHER):
+    one, three = (fitted(number, recipe=EVERYTHING, teacher=teacher) for number in (1, 3))
+    np.testing.assert_allclose(one, three, rtol=1e-5)
 for batches_per_call in (1, 3):
     try:
         fitted(batches_per_call, rate=1e38)
