@@ -124,37 +124,37 @@ MISTAKES = [
     ("    color: grey ", "    color: colour ", r"data\.images\.color: found 'colour', expected: .*'grey' or 'rgb'"),
     ("    dense128: {article: A,", "    dense: {article: A,", r"report\.claims\.dense: found .*the name of a model"),
     (
-        "    members: {cnn2: kept,",
-        "    members: {cnn9: kept,",
-        r"ensembles\.four_cnns\.members\.cnn9: found 'kept', expected: the name of a model; allowed: dense128, .*",
+        " cnn2: kept,",
+        " cnn9: kept,",
+        r"ensembles\.five_cnns\.members\.cnn9: found 'kept', expected: the name of a model; allowed: dense128, .*",
     ),
     (
-        "    members: {cnn2: kept,",
-        "    members: {cnn2: best,",
-        r"ensembles\.four_cnns\.members\.cnn2: found 'best', expected: .*'kept' or 'all'",
+        " cnn2: kept,",
+        " cnn2: best,",
+        r"ensembles\.five_cnns\.members\.cnn2: found 'best', expected: .*'kept' or 'all'",
     ),
     (
-        "    teacher: four_cnns",
+        "    teacher: five_cnns",
         "    teacher: cnn2",
-        r"students\.resnet_taught\.teacher: found 'cnn2', expected: the name of an ensemble; allowed: four_cnns",
+        r"students\.resnet_taught\.teacher: found 'cnn2', expected: the name of an ensemble; allowed: five_cnns",
     ),
     (
-        "    temperature: 4.0",
+        "    temperature: 2.0",
         "    temperature: 0.0",
         r"students\.resnet_taught\.temperature: found 0\.0, expected: .*greater than 0",
     ),
     (
-        "    weight: 0.9",
+        "    weight: 0.5",
         "    weight: 1.1",
         r"students\.resnet_taught\.weight: found 1\.1, expected: .*less than or",
     ),
     (
-        "    weight: 0.9",
-        "    wait: 0.9",
-        r"students\.resnet_taught\.wait: found 0\.9, expected: no such key; allowed: ",
+        "    weight: 0.5",
+        "    wait: 0.5",
+        r"students\.resnet_taught\.wait: found 0\.5, expected: no such key; allowed: ",
     ),
-    ("  four_cnns:", "  cnn2:", r"ensembles\.cnn2: found .*another name: models has one called so"),
-    ("  resnet_taught:", "  four_cnns:", r"students\.four_cnns: found .*another name: ensembles has one called so"),
+    ("  five_cnns:", "  cnn2:", r"ensembles\.cnn2: found .*another name: models has one called so"),
+    ("  resnet_taught:", "  five_cnns:", r"students\.five_cnns: found .*another name: ensembles has one called so"),
     ("  resnet_taught:", "  candidate:", r"students\.candidate: found .*another name"),
     ("  dense128:", "  candidate:", r"models\.candidate: found .*another name"),
     ("  dense128:", "  size:", r"models\.size: found .*another name"),
@@ -243,14 +243,14 @@ def test_an_unknown_model_is_refused_with_those_there_are() -> None:
 
 def test_each_section_has_its_own_names() -> None:
     params = read_params(PARAMS)
-    assert params.names == [*params.models, "four_cnns", "resnet_taught"]
-    with pytest.raises(InputError, match=r"ensemble: found 'cnn1', expected one of four_cnns"):
+    assert params.names == [*params.models, "five_cnns", "resnet_taught"]
+    with pytest.raises(InputError, match=r"ensemble: found 'cnn1', expected one of five_cnns"):
         ensemble_named(params, "cnn1")
     with pytest.raises(InputError, match=r"student: found 'cnn1', expected one of resnet_taught"):
         student_named(params, "cnn1")
     assert network_named(params, "resnet_taught").architecture == "resnet"
-    with pytest.raises(InputError, match=r"'four_cnns', an ensemble without a network of its own; its members are cnn"):
-        network_named(params, "four_cnns")
+    with pytest.raises(InputError, match=r"'five_cnns', an ensemble without a network of its own; its members are resnet"):
+        network_named(params, "five_cnns")
 
 
 def test_there_may_be_no_ensembles_and_no_students() -> None:
