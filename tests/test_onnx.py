@@ -30,7 +30,7 @@ def sure_model(name: str, images: Images) -> Any:
     """The untrained model, its last weights scaled until its answers are as sure as a trained model's.
 
     Untrained, most models answer near 0.1 whatever they see. The logs of an image's probabilities lie as far apart as
-    its logits, which grow with the last weights.
+    its logits, which grow with the last weights. Batch normalization takes the statistics of these images.
     """
     import keras
 
@@ -41,6 +41,10 @@ def sure_model(name: str, images: Images) -> Any:
     keras.utils.set_random_seed(0)
     network = build(MODELS[name].architecture, (28, 28, 1), 10, MODELS[name].options)
     model = with_normalization(network, Normalization(0.0, 255.0))
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    model(images, training=True)
     if MODELS[name].options.get("rbf_gamma"):
         scale = 20.0  # centres start within 0.05, and the tanh units they are compared with within 1
     else:

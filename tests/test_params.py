@@ -124,14 +124,14 @@ MISTAKES = [
     ("    color: grey ", "    color: colour ", r"data\.images\.color: found 'colour', expected: .*'grey' or 'rgb'"),
     ("    dense128: {article: A,", "    dense: {article: A,", r"report\.claims\.dense: found .*the name of a model"),
     (
-        " cnn2: kept,",
-        " cnn9: kept,",
+        "    members: {resnet_long: kept,",
+        "    members: {cnn9: kept,",
         r"ensembles\.five_cnns\.members\.cnn9: found 'kept', expected: the name of a model; allowed: dense128, .*",
     ),
     (
-        " cnn2: kept,",
-        " cnn2: best,",
-        r"ensembles\.five_cnns\.members\.cnn2: found 'best', expected: .*'kept' or 'all'",
+        "    members: {resnet_long: kept,",
+        "    members: {resnet_long: best,",
+        r"ensembles\.five_cnns\.members\.resnet_long: found 'best', expected: .*'kept' or 'all'",
     ),
     (
         "    teacher: five_cnns",
