@@ -3,6 +3,7 @@
 import gzip
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,11 @@ from tests.small_run import MODELS, small_source, write_small_run
 
 settings.register_profile("pipeline", deadline=None)  # a busy machine is no failure
 settings.load_profile("pipeline")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put first what runs real DVC: it takes longest, and one process makes its clone while the others do the rest."""
+    items.sort(key=lambda item: "reproduced_folder" not in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")
@@ -61,23 +67,38 @@ def source(data: Path) -> Source:
     return small_source(data, list(MODELS))
 
 
+MadeOnce = Callable[[str, Callable[[Path], None]], Path]
+
+
 @pytest.fixture(scope="session")
-def reproduced_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def made_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> MadeOnce:
+    """Gives the folder of a name that a function fills, once for all the processes that share the tests."""
+
+    def filled(name: str, fill: Callable[[Path], None]) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        fill(folder)
+        return folder
+
+    def shared(name: str, fill: Callable[[Path], None]) -> Path:
+        link = tmp_path_factory.getbasetemp().parent / name
+        with FileLock(f"{link}.lock"):
+            if not link.exists():
+                link.symlink_to(filled(name, fill))
+        return link
+
+    return filled if worker_id == "master" else shared
+
+
+@pytest.fixture(scope="session")
+def reproduced_folder(made_once: MadeOnce) -> Path:
     """A clone of this repository with three models, reproduced once and committed; not to be changed."""
-    if worker_id == "master":
-        return reproduced(tmp_path_factory.mktemp("reproduced"))
-    shared = tmp_path_factory.getbasetemp().parent / "reproduced"  # by the processes that share the tests
-    with FileLock(f"{shared}.lock"):
-        if not shared.exists():
-            shared.symlink_to(reproduced(tmp_path_factory.mktemp("reproduced")))
-    return shared
 
+    def reproduce(folder: Path) -> None:
+        clone = clone_working_tree(folder, ["dense128", "cnn1", "mlp"])
+        clone.dvc("repro")
+        clone.commit("Its results")
 
-def reproduced(folder: Path) -> Path:
-    clone = clone_working_tree(folder, ["dense128", "cnn1", "mlp"])
-    clone.dvc("repro")
-    clone.commit("Its results")
-    return folder
+    return made_once("reproduced", reproduce)
 
 
 @pytest.fixture

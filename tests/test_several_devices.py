@@ -11,23 +11,27 @@ import numpy as np
 import pytest
 
 from tests.clone import ENVIRONMENT, ROOT
+from tests.conftest import MadeOnce
 
 
 @pytest.fixture(scope="module")
-def found(raw_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.two_devices", str(raw_folder)],
-        cwd=tmp_path_factory.mktemp("devices"),  # DVCLive writes to the working folder
-        env=ENVIRONMENT | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+def found(raw_folder: Path, made_once: MadeOnce) -> Any:
+    def train(folder: Path) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.two_devices", str(raw_folder)],
+            cwd=folder,  # DVCLive writes to the working folder
+            env=ENVIRONMENT | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        (folder / "found.json").write_text(done.stdout.splitlines()[-1])
+
+    return json.loads((made_once("devices", train) / "found.json").read_text())
 
 
-@pytest.mark.parametrize("training", ["dense", "convolutional", "batch normalization", "everything", "full batch"])
+@pytest.mark.parametrize("training", ["dense", "convolutional", "normalized, with everything on", "full batch"])
 def test_two_devices_give_the_losses_of_one(training: str, found: Any) -> None:
     one, two = found[training]
     assert len(one) == 4  # of training and validation, in two epochs
