@@ -29,7 +29,7 @@ from pipeline.params.schema import ModelParams, Params
 from pipeline.report.figures.png import write_png
 from pipeline.training.batches import batch_size_of
 
-LEAST_BATCHES = 20  # counted; of an epoch with fewer batches, several are
+LEAST_BATCHES = 20  # counted: by more images an epoch and, where all are too few, by several epochs
 PAUSE = 1.0  # seconds before a training, in which the process before it is gone
 INSTALL_PYTORCH = "python -m venv .torch && .torch/bin/pip install torch==2.13.0 numpy"
 # On the processor alone, where PyTorch's plain build is.
@@ -40,7 +40,7 @@ def arguments(params: Params) -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="trainings of each model in each way (default: 3)")
-    parser.add_argument("--images", type=int, default=12_000, help="images of an epoch (default: 12,000)")
+    parser.add_argument("--images", type=int, default=12_000, help="least images of an epoch (default: 12,000)")
     parser.add_argument(
         "--models", nargs="+", default=list(params.report.claims), metavar="MODEL", help="default: all with a claim"
     )
@@ -97,8 +97,9 @@ class Work:
 
 
 def work_on(name: str, params: ModelParams, images: int, part: Part, folder: Path) -> Work:
-    """Write the images for one model: the first `images`, or all where they are one batch, whose size is measured."""
-    images = len(part.labels) if params.batch_size == "full" else min(images, len(part.labels))
+    """Write the images for one model: the first `images`, as many more as make enough batches, or all if one batch."""
+    least = len(part.labels) if params.batch_size == "full" else LEAST_BATCHES * params.batch_size
+    images = min(max(images, least), len(part.labels))
     path = folder / f"{name}.npz"
     write_npz(path, {"images": part.images[:images], "labels": part.labels[:images]}, compressed=False)
     batch_size = batch_size_of(params, images)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,12 @@ BARS = 10  # of more classes, the most probable
 COLUMNS = 3
 SHOWN_RIGHT, SHOWN_WRONG = 9, 6  # of a model's test images
 NAME_LENGTH = 24
+# Inches. All is drawn into one axes: an axes each for thirty pictures and charts takes five times as long.
+CELL_WIDTH, CELL_HEIGHT = 3.6, 1.65
+HEADING_HEIGHT = 0.35
+MARGIN = 0.1
+SIDE = 1.2  # of a picture, and the height of the bars
+CHARACTER = 0.052  # at the size of the names beside the bars
 
 
 @dataclass(frozen=True)
@@ -48,13 +55,11 @@ def model_grid(model: str, images: npt.NDArray[np.uint8], predictions: Predictio
         Predicted(images[i], predictions.probabilities[i], int(predictions.labels[i]), f"test image {i}")
         for i in chosen
     ]
-    figure = prediction_grid(shown, classes)
     title = (
         f"{model}: {right[chosen].sum()} of the {right.sum():,} test images it gets right, "
         f"{(~right[chosen]).sum()} of the {(~right).sum():,} it gets wrong"
     )
-    figure.suptitle(title, fontsize="medium", fontweight="bold", parse_math=False)
-    return figure
+    return prediction_grid(shown, classes, title)
 
 
 def _evenly(among: npt.NDArray[np.bool_], number: int) -> npt.NDArray[np.intp]:
@@ -63,37 +68,52 @@ def _evenly(among: npt.NDArray[np.bool_], number: int) -> npt.NDArray[np.intp]:
     return places[np.linspace(0, len(places) - 1, min(number, len(places)), dtype=np.intp)]
 
 
-def prediction_grid(shown: Sequence[Predicted], classes: Sequence[str]) -> Figure:
+def prediction_grid(shown: Sequence[Predicted], classes: Sequence[str], heading: str = "") -> Figure:
     """Each image beside its most probable classes, with the prediction above: green if right, red if wrong.
 
     A wrong one has the true class in brackets and a green bar for it, and is hatched, for readers without colours.
     Where the label is not known, the prediction is black.
     """
     columns = min(COLUMNS, len(shown))
-    rows = ceil(len(shown) / columns)
-    figure = Figure(figsize=(3.6 * columns, 0.4 + 1.65 * rows), layout="constrained")
-    axes = figure.subplots(rows, 2 * columns, squeeze=False, width_ratios=[1, 1] * columns)
-    cells = axes.reshape(rows * columns, 2)
-    for (picture, bars), predicted in zip(cells, shown, strict=False):
-        _draw_picture(picture, predicted)
-        _draw_bars(bars, predicted, classes)
-    for axis in cells[len(shown) :].ravel():
-        axis.remove()
+    top = HEADING_HEIGHT if heading else 0
+    width, height = CELL_WIDTH * columns, CELL_HEIGHT * ceil(len(shown) / columns) + top
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1))
+    for number, predicted in enumerate(shown):
+        row, column = divmod(number, columns)
+        left, upper = CELL_WIDTH * column + MARGIN, CELL_HEIGHT * row + top + 2 * MARGIN
+        _draw_picture(axes, predicted, left, upper)
+        _draw_bars(axes, predicted, classes, left + SIDE, upper)
+    axes.set(xlim=(0, width), ylim=(height, 0), aspect="auto")
+    axes.axis("off")
+    if heading:
+        figure.suptitle(heading, fontsize="medium", fontweight="bold", parse_math=False, y=1 - 0.1 / height)
     return figure
 
 
-def _draw_picture(axes: Axes, predicted: Predicted) -> None:
-    axes.imshow(predicted.pixels, cmap="gray", vmin=0, vmax=255)
-    axes.set(xticks=[], yticks=[])
-    name = predicted.name
-    short = name if len(name) <= NAME_LENGTH else f"…{name[1 - NAME_LENGTH :]}"
-    axes.set_xlabel(short, fontsize=7, color=GREY, parse_math=False)
+def _draw_picture(axes: Axes, predicted: Predicted, left: float, upper: float) -> None:
+    """Draw the picture into the square with this corner, its name below."""
+    height, width = (SIDE * side / max(predicted.pixels.shape[:2]) for side in predicted.pixels.shape[:2])
+    x, y = left + (SIDE - width) / 2, upper + (SIDE - height) / 2
+    axes.imshow(predicted.pixels, cmap="gray", vmin=0, vmax=255, extent=(x, x + width, y + height, y))
+    name = _cut(predicted.name[::-1])[::-1]  # of a path, the end says more
+    _write(axes, left + SIDE / 2, upper + SIDE + 0.04, name, size=7, color=GREY, ha="center", va="top")
 
 
-def _draw_bars(axes: Axes, predicted: Predicted, classes: Sequence[str]) -> None:
+def _draw_bars(axes: Axes, predicted: Predicted, classes: Sequence[str], left: float, upper: float) -> None:
+    """Draw the bars and their names to the right of `left`, with the prediction above."""
     best, label, probabilities = predicted.best, predicted.label, predicted.probabilities
     drawn = np.sort(np.argsort(-probabilities, kind="stable")[:BARS])
-    bars = axes.barh(np.arange(len(drawn)), probabilities[drawn], color=PALE, height=0.8)
+    names = [_cut(classes[number]) for number in drawn]
+    zero = left + MARGIN + CHARACTER * max(map(len, names))
+    one = left + CELL_WIDTH - SIDE - 2 * MARGIN
+    slot = SIDE / len(drawn)
+    places = upper + slot * (np.arange(len(drawn)) + 0.5)
+    bars = axes.barh(places, probabilities[drawn] * (one - zero), slot * 0.8, zero, color=PALE)
+    axes.plot([zero, zero], [upper, upper + SIDE], color="black", linewidth=0.8)
+    for name, place in zip(names, places, strict=True):
+        _write(axes, zero - 0.03, place, name, size=6, ha="right", va="center")
+
     bar_of = dict(zip(drawn.tolist(), bars, strict=True))
     verdict = "black" if label is None else RIGHT if label == best else WRONG
     bar_of[best].set_facecolor(verdict)
@@ -103,9 +123,12 @@ def _draw_bars(axes: Axes, predicted: Predicted, classes: Sequence[str]) -> None
         if label in bar_of:
             bar_of[label].set_facecolor(RIGHT)
         title += f" ({classes[label]})"
-    axes.set_title(title, fontsize=8, fontweight="bold", color=verdict, loc="right", parse_math=False)
-    for place, number in enumerate(drawn):  # as ticks, which are measured over and over, they would take twice as long
-        axes.text(-0.03, place, classes[number], fontsize=6, ha="right", va="center", parse_math=False)
-    axes.invert_yaxis()
-    axes.set(xlim=(0, 1), xticks=[], yticks=[])
-    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    _write(axes, one, upper - 0.04, title, size=8, weight="bold", color=verdict, ha="right", va="bottom")
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1]}…"
+
+
+def _write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
+    axes.text(x, y, text, parse_math=False, **style)
