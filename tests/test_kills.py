@@ -28,10 +28,9 @@ STAGES = [
     ("split", 1.8),
     ("duplicates", 1.6),
     ("train@mlp", 8.0),
-    ("train@mlp", 8.0),
     ("evaluate@mlp", 1.8),
     ("candidate", 0.8),
-    ("report", 7.0),
+    ("report", 5.0),
 ]
 
 Kill = Callable[[subprocess.Popen[str]], bool]

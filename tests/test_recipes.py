@@ -216,9 +216,9 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("pipeline.training.checkpoint.SECONDS_BETWEEN_WRITES", 0)
 
 
-def started(seed: int = 0, architecture: str = "cnn1", options: dict[str, Any] | None = None) -> keras.Model:
+def started(seed: int = 0) -> keras.Model:
     make_repeatable(seed)
-    return with_normalization(build(architecture, (28, 28, 1), 10, options or {}), Normalization(offset=0, scale=255))
+    return with_normalization(build("cnn1", (28, 28, 1), 10, {}), Normalization(offset=0, scale=255))
 
 
 def fitted(
@@ -286,24 +286,10 @@ def test_the_validation_loss_is_of_the_labels_as_they_are(train: Part, validatio
     assert result.curves["val_loss"][0] == pytest.approx(expected, rel=1e-4)
 
 
-DENSE = {"architecture": "mlp", "options": {"layers": 1, "nodes": 32}}
-
-
-@pytest.mark.parametrize(
-    ("network", "execution", "batch_size"),
-    [
-        ({}, Execution(shards=2, xla=False), 32),
-        (DENSE, Execution(shards=1, xla=True), 32),
-        (DENSE, Execution(shards=1, xla=True), "full"),
-    ],
-    ids=["in shards", "compiled", "full batch"],
-)
-def test_with_everything_on_a_seed_trained_again_over_a_kill_gives_the_same_bits(
-    network: dict[str, Any], execution: Execution, batch_size: int | str, train: Part, validation: Part
-) -> None:
+def test_with_everything_on_a_seed_trained_again_over_a_kill_gives_the_same_bits(train: Part, validation: Part) -> None:
     def trained(checkpoint: Checkpoint, seed: int = 0) -> tuple[bytes, pd.DataFrame]:
-        model = started(seed, **network)
-        result = fitted(model, EVERYTHING, train, validation, checkpoint, seed, execution, batch_size=batch_size)
+        model = started(seed)
+        result = fitted(model, EVERYTHING, train, validation, checkpoint, seed)
         return predict(model, validation.images).tobytes(), result.curves
 
     undisturbed, curves = trained(Checkpoint(Path("a.npz"), "this"))
