@@ -1,6 +1,7 @@
 """What several test files share: a few hundred real images, and clones of the repository that use them."""
 
 import gzip
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -19,6 +20,11 @@ from tests.small_run import MODELS, small_source, write_small_run
 
 settings.register_profile("pipeline", deadline=None)  # a busy machine is no failure
 settings.load_profile("pipeline")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than cores: some tests wait for servers, queues and processes to be killed."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

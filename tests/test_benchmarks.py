@@ -135,7 +135,7 @@ def test_the_training_benchmark_writes_page_figure_and_rows(clone: Clone) -> Non
     rows = pd.read_csv(clone.folder / "benchmarks/training.csv")
     assert rows["way"].tolist() == ["keras", "pipeline"]
     assert (rows["images"] == 480).all()  # all there are, since 200 are less than 20 batches
-    assert (rows["epochs"] == 3).all()  # 7 batches each
+    assert (rows["epochs"] == 2).all()  # 15 batches each
     assert rows["loss"].between(0, 2.5).all()
     assert (clone.folder / "benchmarks/training.png").stat().st_size > 0
     assert re.search(
