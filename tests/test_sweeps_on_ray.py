@@ -5,6 +5,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,12 @@ def experiments(repository: Path) -> list[str]:
     return sorted(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
 
 
-def running(node: Any) -> list[psutil.Process]:
-    """The processes of the node that run an experiment."""
+def running(node: Any) -> bool:
+    """Whether a process of the node runs an experiment."""
     raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
-    return [child for child in raylet.children(recursive=True) if "--pull" in child.cmdline()]
+    with suppress(psutil.NoSuchProcess):  # of the children, one may end meanwhile
+        return any("--pull" in child.cmdline() for child in raylet.children(recursive=True))
+    return False
 
 
 def kill(cluster: Any, node: Any) -> None:
