@@ -1,13 +1,14 @@
 """Time what `dvc repro` costs beside the fits: with nothing to do, after a change of one parameter, and in full.
 
-The run with nothing to do is profiled too.
+The run with nothing to do is profiled, and the full one divided among its stages.
 """
 
 import argparse
+import re
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from pstats import Stats
 from statistics import median
@@ -62,6 +63,32 @@ def timed_repro(folder: Path, *arguments: str) -> float:
     return time.perf_counter() - start
 
 
+def timed_stages(folder: Path, *arguments: str) -> dict[str, float]:
+    """Seconds of each stage that `dvc repro` in `folder` runs, until the next begins; under ``start``, until the first.
+
+    Raises RuntimeError with what it printed when it fails.
+    """
+    printed, stage, start = [], "start", time.perf_counter()
+    seconds: dict[str, float] = {}
+    with subprocess.Popen(  # noqa: S603  # DVC with arguments of our own
+        ["dvc", "repro", *arguments],  # noqa: S607  # the environment's
+        cwd=folder,
+        env=environment() | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        for line in process.stdout or ():
+            printed.append(line)
+            if found := re.match(r"Running stage '(\S+)'", line):
+                now = time.perf_counter()
+                seconds[stage] = now - start
+                stage, start = found[1], now
+    if process.returncode:
+        raise RuntimeError(f"dvc repro failed\n{''.join(printed)}")
+    return seconds | {stage: time.perf_counter() - start}
+
+
 def clone_working_tree(folder: Path) -> None:
     """Clone this repository as it lies here, uncommitted changes too, with its cache."""
     here = Path()
@@ -91,14 +118,17 @@ def one_stage_repository(folder: Path) -> None:
     """A repository of DVC whose one stage copies a file, up to date."""
     command(folder, "git", "init", "--quiet")
     command(folder, "dvc", "init", "--quiet")
+    for setting in ("analytics", "check_update"):  # as here
+        command(folder, "dvc", "config", f"core.{setting}", "false")
     (folder / "dvc.yaml").write_text(ONE_STAGE_PIPELINE)
     (folder / "source").write_text("content")
     command(folder, "dvc", "repro")
 
 
-def seconds_of_fits(folder: Path, trained: Sequence[str]) -> float:
-    """Seconds of all epochs, validation included, over what was `trained`, as their runs say."""
-    return float(sum(read_json(folder / f"data/runs/{name}.json")["seconds"] for name in trained))
+def seconds_of_fit(folder: Path, stage: str) -> float:
+    """Seconds of all epochs of a stage that trains, validation included, as its run says; of any other stage, none."""
+    kind, _, name = stage.partition("@")
+    return float(read_json(folder / f"data/runs/{name}.json")["seconds"]) if kind in ("train", "distill") else 0.0
 
 
 def profiled_repro(folder: Path) -> dict[str, float]:
@@ -128,16 +158,28 @@ def time_change(folder: Path) -> dict[str, str | float]:
     parser.dump(params, path)
     seconds = timed_repro(folder, "--no-run-cache")
     path.write_bytes(before)
-    return {"run": CHANGE, "seconds": seconds, "seconds_of_fits": seconds_of_fits(folder, [MODEL])}
+    return {"run": CHANGE, "seconds": seconds, "seconds_of_fits": seconds_of_fit(folder, f"train@{MODEL}")}
 
 
-def time_full(folder: Path) -> dict[str, str | float]:
-    """Run every stage but the download, which is the network's time, whatever the cache has."""
+def time_full(folder: Path) -> list[dict[str, str | float]]:
+    """Run every stage but the download, which is the network's time, whatever the cache has.
+
+    Gives a row for the whole and one for the stages of each kind.
+    """
     command(folder, "dvc", "repro", "download")
-    seconds = timed_repro(folder, "--force", "--downstream", "preprocess")
-    params = read_params()
-    trained = [*params.models, *params.students]
-    return {"run": FULL, "seconds": seconds, "seconds_of_fits": seconds_of_fits(folder, trained)}
+    seconds = timed_stages(folder, "--force", "--downstream", "preprocess")
+    fits = {stage: seconds_of_fit(folder, stage) for stage in seconds}
+
+    def row(name: str, kind: str = "") -> dict[str, str | float]:
+        of_kind = [stage for stage in seconds if kind in ("", stage.partition("@")[0])]
+        return {
+            "run": name,
+            "seconds": sum(seconds[stage] for stage in of_kind),
+            "seconds_of_fits": sum(fits[stage] for stage in of_kind),
+        }
+
+    kinds = dict.fromkeys(stage.partition("@")[0] for stage in seconds)
+    return [row(FULL), *(row(f"{FULL}: {kind}", kind) for kind in kinds)]
 
 
 def orchestration_markdown(runs: pd.DataFrame) -> str:
@@ -164,6 +206,23 @@ def orchestration_markdown(runs: pd.DataFrame) -> str:
     return (
         f"{markdown(rows)}\nWith nothing to do it takes {median(ours) / median(theirs):.2f} times as long as in a "
         f"repository of one stage ({median(theirs):.1f} s; ratios of {len(each)} rounds: {spread(each)}).\n"
+    )
+
+
+def stages_markdown(runs: pd.DataFrame) -> str:
+    """The table of the full run: a row for the stages of each kind, those first that cost most beside the fits."""
+    kinds = runs[runs["run"].str.startswith(f"{FULL}: ")].set_index("run")
+    beside = (kinds["seconds"] - kinds["seconds_of_fits"]).sort_values(ascending=False)
+    whole = kinds["seconds"].sum()
+    return markdown(
+        [
+            {
+                "Stage": f"`{str(kind).removeprefix(f'{FULL}: ')}`",
+                "Beside the fits, s": f"{seconds:.1f}",
+                "Share of the run": f"{100 * seconds / whole:.1f} %",
+            }
+            for kind, seconds in beside.items()
+        ]
     )
 
 
@@ -194,7 +253,8 @@ def main() -> None:
         print("cloning the repository", flush=True)
         clone_working_tree(Path(ours))
         if options.full:
-            note(time_full(Path(ours)))
+            for found in time_full(Path(ours)):
+                note(found)
         else:
             bring_up_to_date(Path(ours))
         one_stage_repository(Path(theirs))
@@ -204,7 +264,8 @@ def main() -> None:
         shares = profiled_repro(Path(ours))
         note(time_change(Path(ours)))
     table = pd.DataFrame(runs)
-    text = f"{orchestration_markdown(table)}\n{profile_markdown(shares)}"
+    of_stages = f"{stages_markdown(table)}\n" if options.full else ""
+    text = f"{orchestration_markdown(table)}\n{of_stages}{profile_markdown(shares)}"
     print(text)
     write_csv(Path("benchmarks/orchestration.csv"), table)
     put_into_page("orchestration", text)

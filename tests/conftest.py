@@ -1,7 +1,6 @@
 """What several test files share: a few hundred real images, and clones of the repository that use them."""
 
 import gzip
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -22,14 +21,22 @@ settings.register_profile("pipeline", deadline=None)  # a busy machine is no fai
 settings.load_profile("pipeline")
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than cores: some tests wait for servers, queues and processes to be killed."""
-    return (os.cpu_count() or 1) + 1
+LONGEST = ["teams", "sweeps", "sweeps_on_ray", "experiments", "own_data", "students", "kills"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put first what runs real DVC: it takes longest, and one process makes its clone while the others do the rest."""
-    items.sort(key=lambda item: "reproduced_folder" not in getattr(item, "fixturenames", ()))
+    """Put the longest first, so that no process waits for another's at the end, and then what runs real DVC.
+
+    One process makes the clone that these share while the others do the rest.
+    """
+
+    def place(item: pytest.Item) -> int:
+        if "reproduced_folder" not in getattr(item, "fixturenames", ()):
+            return len(LONGEST) + 1
+        name = item.path.stem.removeprefix("test_")
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

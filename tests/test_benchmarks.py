@@ -1,6 +1,7 @@
 """The benchmarks' arithmetic on known numbers, and one small run of them."""
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,18 @@ from benchmarks.operations import forward_operations, training_operations
 from benchmarks.orchestration import (
     CAUSES,
     CHANGE,
+    FULL,
     NOTHING,
     ONE_STAGE,
     orchestration_markdown,
     profile_markdown,
     profiled_repro,
+    seconds_of_fit,
+    stages_markdown,
+    timed_stages,
 )
 from benchmarks.page import put_into_page
+from pipeline.artifacts import read_json
 from pipeline.params.reading import read_params
 from tests.clone import Clone
 
@@ -94,6 +100,21 @@ def test_orchestration_is_the_time_beside_the_fits() -> None:
     text = orchestration_markdown(pd.DataFrame(rows, columns=["run", "seconds", "seconds_of_fits"]))
     assert cells(text, f"| {CHANGE}") == [CHANGE, "10.0", "4.0", "6.0", "60 %"]
     assert "takes 1.50 times as long" in text
+
+
+def test_a_full_run_is_divided_among_its_stages_and_what_of_them_is_fits(clone: Clone) -> None:
+    began = time.perf_counter()
+    seconds = timed_stages(clone.folder, "--force", "split")
+    assert list(seconds) == ["start", "download", "preprocess", "split"]
+    assert sum(seconds.values()) == pytest.approx(time.perf_counter() - began, abs=0.5)
+    fits = [seconds_of_fit(clone.folder, stage) for stage in ("train@mlp", "evaluate@mlp", "start")]
+    assert fits == [read_json(clone.folder / "data/runs/mlp.json")["seconds"], 0, 0]
+
+
+def test_the_stages_that_cost_most_beside_the_fits_come_first() -> None:
+    rows = [(FULL, 100.0, 80.0), (f"{FULL}: report", 7.0, 0.0), (f"{FULL}: train", 93.0, 80.0), (NOTHING, 3.0, 0.0)]
+    _, _, *lines = stages_markdown(pd.DataFrame(rows, columns=["run", "seconds", "seconds_of_fits"])).splitlines()
+    assert [cells(line, "|") for line in lines] == [["`train`", "13.0", "13.0 %"], ["`report`", "7.0", "7.0 %"]]
 
 
 def test_every_cause_is_in_the_profile_of_a_run(clone: Clone) -> None:

@@ -126,7 +126,7 @@ def fitted(batches_per_call, rate=0.001, recipe=PLAIN, teacher=None):
     return history.history["loss"][0]
 
 plain = fitted(0)
-np.testing.assert_allclose([fitted(number)[0] for number in (1, 2, 3)], plain, rtol=1e-5)
+np.testing.assert_allclose([fitted(number)[0] for number in (1, 3)], plain, rtol=1e-5)
 np.testing.assert_allclose([fitted(number, teacher=CERTAIN)[0] for number in (1, 3)], plain, rtol=1e-4)
 for teacher in (None, TEACHER):
     one, three = (fitted(number, recipe=EVERYTHING, teacher=teacher) for number in (1, 3))

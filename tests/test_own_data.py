@@ -72,7 +72,7 @@ def photographs(clone: Clone) -> Clone:
         "resize": {"height": 12, "width": 16},
         "color": "rgb",
     }
-    params["models"] = {"mlp": params["models"]["mlp"] | {"epochs": 40, "batch_size": 8}}
+    params["models"] = {"mlp": params["models"]["mlp"] | {"epochs": 20, "batch_size": 8}}
     params["report"]["claims"] = {}
     clone.write_params(params)
     return clone

@@ -36,7 +36,7 @@ search:
   seed: 0
   pruning: {pruner: median, startup_trials: 1, warmup_epochs: 0}
   settings:
-    epochs: {choices: [400, 401]}
+    epochs: {choices: [120, 121]}
     optimizer.learning_rate: {log_uniform: [1.0e-6, 1.0e-2]}
 """
 
@@ -94,7 +94,7 @@ def test_a_killed_grid_and_a_search_as_the_page_shows_them(clone: Clone) -> None
 
     trials = pd.read_csv(clone.folder / "reports/sweeps/dense_search/points.csv")
     assert trials["state"].tolist() == ["finished", "pruned", "pruned"]
-    assert (trials["epochs_trained"] < 400).tolist() == [False, True, True]
+    assert (trials["epochs_trained"] < 120).tolist() == [False, True, True]
     assert set(trials["experiment"].dropna()) == set(after) - set(table.index)
     assert "pruned after epoch" in search
     again = clone.run(sys.executable, "-m", "pipeline", "sweep", "sweeps/dense_search.yaml")
@@ -185,7 +185,7 @@ def test_a_mistake_in_a_grid_is_named(text: str, message: str, tmp_path: Path) -
     [
         ("trials: 3", "trials: 0", r":3: search\.trials: found 0, expected: .*greater than 0"),
         ("median", "medium", r":5: search\.pruning\.pruner: found 'medium', expected: .*'median', 'halving'"),
-        ("[400, 401]", "[400, 0]", r":7: search\.settings\.epochs\.choices\.1: found 0, expected: .*greater than 0"),
+        ("[120, 121]", "[120, 0]", r":7: search\.settings\.epochs\.choices\.1: found 0, expected: .*greater than 0"),
         ("[1.0e-6, ", "[1.0, ", r":8: search\.settings\.optimizer.*: found .*, expected: two numbers, the lower first"),
         (
             "log_uniform",

@@ -154,8 +154,7 @@ def main() -> None:
     found = {
         "devices": [devices(32, 300), devices(32, 301), devices(25, 300)],
         "dense": trainings.losses("mlp"),
-        "convolutional": trainings.losses("cnn1"),
-        "normalized, with everything on": trainings.losses("resnet", EVERYTHING, optimizer=SGD),
+        "convolutional, with everything on": trainings.losses("resnet", EVERYTHING, optimizer=SGD),
         "full batch": trainings.losses("single_layer", batch_size="full"),
         "after a kill": trainings.predicted_after_a_kill(),
         "divergence": trainings.divergence(),
