@@ -10,10 +10,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from benchmarks.page import markdown, put_into_page, spread
-from benchmarks.training import in_a_process, timed, work_on
+from benchmarks.training import in_a_process, timed, training_data, work_on
 from pipeline.artifacts import existing, read_json, write_csv
-from pipeline.dataset.description import read_description
-from pipeline.dataset.parts import read_parts
 from pipeline.errors import run
 from pipeline.params.reading import model_named, read_params
 
@@ -60,9 +58,7 @@ def main() -> None:
         parser.error("--rounds and --images are at least 1")
     ways = [(YARDSTICK, "keras", EPOCHS), *((name, "pipeline", 0) for name in options.models)]
     models = {name: model_named(params, name) for name, _, _ in ways}
-    prepared, split = (existing(Path(f"data/{name}.npz"), "split") for name in ("prepared", "split"))
-    part = read_parts(prepared, split)[0]["train"]
-    classes = len(read_description().classes)
+    part, classes = training_data()
 
     rows: list[dict[str, Any]] = []
     with TemporaryDirectory() as folder:

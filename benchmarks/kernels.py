@@ -11,9 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.page import markdown, put_into_page
-from benchmarks.training import ENVIRONMENT, work_on
-from pipeline.dataset.description import read_description
-from pipeline.dataset.parts import read_parts
+from benchmarks.training import ENVIRONMENT, training_data, work_on
 from pipeline.errors import run
 from pipeline.params.reading import model_named, read_params
 from pipeline.training.execution import usable_cores
@@ -49,8 +47,7 @@ def main() -> None:
     """Profile each model that is named, and put the table into the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels", description=__doc__)
     parser.add_argument("models", nargs="*", default=["cnn1", "cnn2", "cnn_shi", "lenet5", "lenet5_relu"])
-    part = read_parts(Path("data/prepared.npz"), Path("data/split.npz"))[0]["train"]
-    classes = len(read_description().classes)
+    part, classes = training_data()
     rows = []
     with TemporaryDirectory() as folder:
         for name in parser.parse_args().models:

@@ -84,6 +84,15 @@ def pytorch_version(python: str) -> str:
         ) from error
 
 
+def training_data() -> tuple[Part, int]:
+    """The training part, and how many classes there are.
+
+    Raises InputError naming the stage that makes what is absent.
+    """
+    prepared, split = (existing(Path(f"data/{name}.npz"), "split") for name in ("prepared", "split"))
+    return read_parts(prepared, split)[0]["train"], len(read_description().classes)
+
+
 @dataclass(frozen=True)
 class Work:
     """What is trained on in each way: `counted` epochs after one that is not, of the images in the file `data`."""
@@ -140,9 +149,7 @@ def main() -> None:
     models = {name: model_named(params, name) for name in options.models}
     pytorch = [] if options.without_torch else [f"PyTorch {pytorch_version(options.torch_python)}"]
     ways = ["keras", *(["pytorch"] if pytorch else []), "pipeline"]
-    prepared, split = (existing(Path(f"data/{name}.npz"), "split") for name in ("prepared", "split"))
-    part = read_parts(prepared, split)[0]["train"]
-    classes = len(read_description().classes)
+    part, classes = training_data()
 
     rows: list[dict[str, Any]] = []
     with TemporaryDirectory() as folder:

@@ -13,7 +13,7 @@ from pipeline.catalogue import build
 from pipeline.dataset.parts import Normalization, Part
 from pipeline.errors import InputError
 from pipeline.params.reading import read_params
-from pipeline.params.recipes import Recipe, WarmUpAndDecay
+from pipeline.params.recipes import Recipe
 from pipeline.training.augmentation import Augmentation
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import make_repeatable
@@ -23,22 +23,10 @@ from pipeline.training.fit import Fit, fit, with_normalization
 from pipeline.training.loop import Loop
 from pipeline.training.predict import predict
 from pipeline.training.train import train as train_model
+from tests.everything import EVERYTHING, PLAIN
 from tests.killed import KilledAfter, KilledError
 
 PARAMS = read_params()
-PLAIN = PARAMS.recipes["plain"]
-EVERYTHING = PLAIN.model_copy(
-    update={
-        "flip": "alternating",
-        "shift": 2,
-        "erase": 6,
-        "mixup": 0.4,
-        "label_smoothing": 0.1,
-        "schedule": WarmUpAndDecay(warm_up=0.3, decay="cosine"),
-        "averaging": 0.8,
-        "test_time_mirror": True,
-    }
-)
 IN_SHARDS = Execution(shards=2, xla=False)
 COMPILED = Execution(shards=1, xla=True)
 

@@ -24,27 +24,15 @@ from pipeline.training.mirror import mirror_averaged
 from pipeline.training.optimizers import make_optimizer
 from pipeline.training.predict import predict
 from pipeline.training.schedules import scheduled
+from tests.everything import EVERYTHING, PLAIN
 from tests.killed import KilledAfter, KilledError
 
 PARAMS = read_params()
-PLAIN = PARAMS.recipes["plain"]
 CNN1 = PARAMS.models["cnn1"]
 
 
 def recipe(**changes: Any) -> Recipe:
     return PLAIN.model_copy(update=changes)
-
-
-EVERYTHING = recipe(
-    flip="alternating",
-    shift=2,
-    erase=6,
-    mixup=0.4,
-    label_smoothing=0.1,
-    schedule=WarmUpAndDecay(warm_up=0.3, decay="cosine"),
-    averaging=0.8,
-    test_time_mirror=True,
-)
 
 
 @pytest.fixture

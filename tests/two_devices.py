@@ -19,7 +19,7 @@ from pipeline.dataset.idx import read_images, read_labels
 from pipeline.dataset.parts import Normalization, Part
 from pipeline.errors import InputError
 from pipeline.params.reading import read_params
-from pipeline.params.recipes import Recipe, WarmUpAndDecay
+from pipeline.params.recipes import Recipe
 from pipeline.training import checkpoint as checkpoints
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import make_repeatable
@@ -28,22 +28,10 @@ from pipeline.training.fit import Fit, fit, with_normalization
 from pipeline.training.predict import predict
 from pipeline.training.train import train as train_model
 from tests.clone import ROOT
+from tests.everything import AT_RANDOM, PLAIN
 from tests.killed import KilledAfter, KilledError
 
 PARAMS = read_params(ROOT / "params.yaml")
-PLAIN = PARAMS.recipes["plain"]
-EVERYTHING = PLAIN.model_copy(
-    update={
-        "flip": "random",
-        "shift": 2,
-        "erase": 6,
-        "mixup": 0.4,
-        "label_smoothing": 0.1,
-        "schedule": WarmUpAndDecay(warm_up=0.3, decay="cosine"),
-        "averaging": 0.5,
-        "test_time_mirror": True,
-    }
-)
 SGD = PARAMS.models["simple_nn"].optimizer  # Adam makes the rounding of tiny gradients as large as a step
 NORMALIZATION = Normalization(offset=73, scale=90)
 ONE, TWO = (Execution(shards=1, xla=False, devices=devices) for devices in (1, 2))
@@ -89,7 +77,7 @@ class Trainings:
         """What a network with everything on predicts, trained by two devices: undisturbed, and killed and resumed."""
 
         def predicted(kept: Checkpoint) -> str:
-            _, model = self.fitted("cnn1", TWO, EVERYTHING, kept, dropout=True, epochs=4)
+            _, model = self.fitted("cnn1", TWO, AT_RANDOM, kept, dropout=True, epochs=4)
             return predict(model, self.validation.images).tobytes().hex()
 
         undisturbed = predicted(Checkpoint(Path("a.npz"), "this"))
@@ -113,7 +101,7 @@ class Trainings:
         """What the stage's training says of itself, and whether the model that it keeps predicts what it says."""
         params = PARAMS.models["resnet"].model_copy(update={"epochs": 2, "seeds": [0], "batch_size": 20})
         parts = {"train": self.train, "validation": self.validation}
-        trained = train_model("resnet", params, EVERYTHING, parts, NORMALIZATION, 10, [])
+        trained = train_model("resnet", params, AT_RANDOM, parts, NORMALIZATION, 10, [])
         (predicted,) = trained.probabilities["validation"]  # of one seed
         right = predicted.argmax(axis=1) == self.validation.labels
         return {
@@ -154,7 +142,7 @@ def main() -> None:
     found = {
         "devices": [devices(32, 300), devices(32, 301), devices(25, 300)],
         "dense": trainings.losses("mlp"),
-        "convolutional, with everything on": trainings.losses("resnet", EVERYTHING, optimizer=SGD),
+        "convolutional, with everything on": trainings.losses("resnet", AT_RANDOM, optimizer=SGD),
         "full batch": trainings.losses("single_layer", batch_size="full"),
         "after a kill": trainings.predicted_after_a_kill(),
         "divergence": trainings.divergence(),
