@@ -1,5 +1,6 @@
 """Sweeps: real points in a clone, killed and gone on with; what is said of a wrong file; how trials are drawn."""
 
+import fcntl
 import json
 import math
 import os
@@ -48,9 +49,9 @@ def experiments(clone: Clone) -> dict[str, str]:
     return {name.rpartition("/")[2]: commit for name, commit in lines}
 
 
-def kill_in_the_middle(clone: Clone, sweep: str) -> dict[str, str]:
+def kill_in_the_middle(clone: Clone) -> dict[str, str]:
     """Start a sweep, and kill it and all that it started while its second point runs; gives what was finished."""
-    command = [sys.executable, "-m", "pipeline", "sweep", sweep]
+    command = [sys.executable, "-m", "pipeline", "sweep", "sweeps/mlp.yaml"]
     with subprocess.Popen(command, cwd=clone.folder, env=ENVIRONMENT, stdout=subprocess.DEVNULL) as process:
         while not experiments(clone):
             time.sleep(0.2)
@@ -59,6 +60,8 @@ def kill_in_the_middle(clone: Clone, sweep: str) -> dict[str, str]:
             time.sleep(0.05)
         for child in [*psutil.Process(process.pid).children(recursive=True), process]:
             os.kill(child.pid, signal.SIGKILL)
+    with (clone.folder / ".dvc/tmp/sweeps/mlp.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a killed process keeps the lock until the system has taken it down
     return experiments(clone)
 
 
@@ -67,7 +70,7 @@ def test_a_killed_grid_and_a_search_as_the_page_shows_them(clone: Clone) -> None
     (clone.folder / "sweeps/dense_search.yaml").write_text(SEARCH)
     clone.commit("Small sweeps")
     before = clone.run("git", "stash", "list"), clone.run("git", "rev-parse", "--abbrev-ref", "HEAD")
-    first = kill_in_the_middle(clone, "sweeps/mlp.yaml")
+    first = kill_in_the_middle(clone)
     assert len(first) == 1
 
     grid, applied, search = run_page(clone, "docs/sweeps.md")
