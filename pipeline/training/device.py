@@ -34,8 +34,13 @@ def describe() -> dict[str, str | int]:
 
 
 def _processor() -> str:
-    """Model name of the processor; ``platform.processor`` is empty on most Linux machines."""
+    """Name of the processor, and its family and model, since cloud machines of several generations have one name.
+
+    ``platform.processor`` is empty on most Linux machines.
+    """
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    if "model name" not in fields:
+        return platform.processor() or platform.machine()
+    return f"{fields['model name']}, family {fields.get('cpu family')}, model {fields.get('model')}"

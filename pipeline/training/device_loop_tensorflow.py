@@ -12,6 +12,7 @@ import tensorflow as tf
 from pipeline.dataset.parts import Part
 from pipeline.training.augmentation import Augmentation
 from pipeline.training.loop import Blocks, Loop
+from pipeline.training.predict import BATCH_SIZE
 from pipeline.training.shards import Sharded
 
 
@@ -74,4 +75,18 @@ class DeviceLoop(Loop):
         """Offer the blocks to `fit`; `batch_size` is None where the last batch is smaller."""
         signature = {name: tf.TensorSpec((None, batch_size), column.dtype) for name, column in next(blocks()).items()}
         dataset = tf.data.Dataset.from_generator(blocks, output_signature=signature)
-        return dataset.map(lambda block: (block,)).prefetch(1)
+        return untuned(dataset.map(lambda block: (block,)).prefetch(1))
+
+    def validation_data(self, images: Any, labels: Any) -> Any:
+        """Offer them to `fit`, in batches."""
+        return untuned(tf.data.Dataset.from_tensor_slices((images, labels)).batch(BATCH_SIZE))
+
+
+def untuned(dataset: Any) -> Any:
+    """`dataset` without what tunes it while it is read.
+
+    Its thread sleeps longer from time to time, up to a minute, and who is done with the dataset waits for its end.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)

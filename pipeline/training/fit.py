@@ -131,9 +131,8 @@ def fit(
             initial_epoch=done,
             epochs=params.epochs,
             shuffle=False,
-            validation_data=(
-                validation.images,
-                validation.labels if loss == NUMBERED else augmentation.one_hot(validation.labels),
+            validation_data=loop.validation_data(
+                validation.images, validation.labels if loss == NUMBERED else augmentation.one_hot(validation.labels)
             ),
             validation_batch_size=BATCH_SIZE,
             callbacks=[

@@ -46,3 +46,7 @@ class Loop(keras.Model):  # type: ignore[misc]  # Keras has no types
             batch = {name: column[0] for name, column in block.items()}
             indices = batch.pop("index")
             yield self.augmentation(self.images[indices], self.labels[indices], batch)
+
+    def validation_data(self, images: Any, labels: Any) -> Any:
+        """What `fit` takes to evaluate on `images`."""
+        return images, labels

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from pipeline.dataset.parts import Part
 from pipeline.training.augmentation import Augmentation
+from pipeline.training.device_loop_tensorflow import untuned
 from pipeline.training.loop import Blocks, Loop
 
 
@@ -85,7 +86,7 @@ class MirroredLoop(Loop):
         signature = {name: tf.TensorSpec((None, batch_size), column.dtype) for name, column in next(blocks()).items()}
         dataset = tf.data.Dataset.from_generator(blocks, output_signature=signature)
         replicas = self.distribute_strategy.num_replicas_in_sync
-        repeated = dataset.flat_map(lambda block: tf.data.Dataset.from_tensors((block,)).repeat(replicas))
+        repeated = untuned(dataset.flat_map(lambda block: tf.data.Dataset.from_tensors((block,)).repeat(replicas)))
         return self.distribute_strategy.distribute_datasets_from_function(lambda _: repeated)
 
     def _on_every_device(self, array: Any) -> Any:

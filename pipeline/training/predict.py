@@ -19,7 +19,8 @@ def predict(model: keras.Model, images: npt.NDArray[np.uint8], shards: int = 1) 
         from pipeline.training.shards import Sharded
 
         model = Sharded(model, shards)
-    answers: npt.NDArray[np.float32] = model.predict(images, batch_size=BATCH_SIZE, verbose=0)
+    starts = range(0, len(images), BATCH_SIZE)
+    answers = np.concatenate([model.predict_on_batch(images[start : start + BATCH_SIZE]) for start in starts])
     total = answers.sum(axis=1, keepdims=True)
     uniform = np.full_like(answers, 1 / answers.shape[1])
     probabilities: npt.NDArray[np.float32] = np.divide(answers, total, out=uniform, where=total > 0)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from time import monotonic
 from typing import Any
 
 import keras
@@ -49,6 +50,7 @@ class _OfSeed:
     fit: Fit
     probabilities: Mapping[str, npt.NDArray[np.float32]]
     validation_accuracy: float
+    seconds_predicting: float
 
 
 def train(
@@ -104,9 +106,11 @@ def train(
             keras.config.set_dtype_policy(execution.precision)
         if recipe.test_time_mirror:
             model = mirror_averaged(model)
+        start = monotonic()
         probabilities = {part: predict(model, data.images, execution.shards) for part, data in parts.items()}
+        seconds = monotonic() - start
         right = probabilities["validation"].argmax(axis=1) == parts["validation"].labels
-        return _OfSeed(seed, model, result, probabilities, float(right.mean()))
+        return _OfSeed(seed, model, result, probabilities, float(right.mean()), seconds)
 
     found = [with_seed(seed) for seed in params.seeds]
     kept = max(found, key=lambda one: one.validation_accuracy)
@@ -138,6 +142,7 @@ def _record(found: Sequence[_OfSeed], kept: _OfSeed) -> dict[str, Any]:
         "best_epoch": kept.fit.best_epoch,
         "seconds_per_epoch": median(kept.fit.seconds),
         "seconds": sum(sum(one.fit.seconds) for one in found),
+        "seconds_predicting": sum(one.seconds_predicting for one in found),
         "seeds": [
             {
                 "seed": one.seed,
