@@ -1,4 +1,4 @@
-"""Time what `dvc repro` costs beside the fits: with nothing to do, after a change of one parameter, and in full.
+"""Time what `dvc repro` costs beside fits and predictions: with nothing to do, after one parameter changed, in full.
 
 The run with nothing to do is profiled, and the full one divided among its stages.
 """
@@ -8,11 +8,12 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from pstats import Stats
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pandas as pd
 from ruamel.yaml import YAML
@@ -22,6 +23,9 @@ from pipeline.artifacts import read_json, write_csv
 from pipeline.errors import InputError, run
 from pipeline.params.reading import model_named, read_params
 from pipeline.programs import environment
+
+Run = Mapping[Hashable, Any]
+"""A row of the table of runs: run, seconds (wall), seconds_of_fits, seconds_of_predictions."""
 
 MODEL = "dense128_short"  # the quickest to train, so that the rest stands out
 NOTHING, CHANGE, FULL, ONE_STAGE = "nothing to do", "one parameter changed", "every stage", "one stage"
@@ -125,10 +129,17 @@ def one_stage_repository(folder: Path) -> None:
     command(folder, "dvc", "repro")
 
 
-def seconds_of_fit(folder: Path, stage: str) -> float:
-    """Seconds of all epochs of a stage that trains, validation included, as its run says; of any other stage, none."""
+def seconds_of_model(folder: Path, stage: str) -> Run:
+    """What a stage that trains says of its run: seconds of all epochs, validation included, and of predicting.
+
+    Of any other stage, none.
+    """
     kind, _, name = stage.partition("@")
-    return float(read_json(folder / f"data/runs/{name}.json")["seconds"]) if kind in ("train", "distill") else 0.0
+    record = read_json(folder / f"data/runs/{name}.json") if kind in ("train", "distill") else {}
+    return {
+        "seconds_of_fits": float(record.get("seconds", 0)),
+        "seconds_of_predictions": float(record.get("seconds_predicting", 0)),
+    }
 
 
 def profiled_repro(folder: Path) -> dict[str, float]:
@@ -149,7 +160,7 @@ def profiled_repro(folder: Path) -> dict[str, float]:
     return shares | {"the rest": 1 - sum(shares.values())}
 
 
-def time_change(folder: Path) -> dict[str, str | float]:
+def time_change(folder: Path) -> Run:
     """Train `MODEL` for one epoch more than it has."""
     parser, path = YAML(), folder / "params.yaml"
     before = path.read_bytes()
@@ -158,47 +169,42 @@ def time_change(folder: Path) -> dict[str, str | float]:
     parser.dump(params, path)
     seconds = timed_repro(folder, "--no-run-cache")
     path.write_bytes(before)
-    return {"run": CHANGE, "seconds": seconds, "seconds_of_fits": seconds_of_fit(folder, f"train@{MODEL}")}
+    return {"run": CHANGE, "seconds": seconds, **seconds_of_model(folder, f"train@{MODEL}")}
 
 
-def time_full(folder: Path) -> list[dict[str, str | float]]:
+def time_full(folder: Path) -> list[Run]:
     """Run every stage but the download, which is the network's time, whatever the cache has.
 
     Gives a row for the whole and one for the stages of each kind.
     """
     command(folder, "dvc", "repro", "download")
     seconds = timed_stages(folder, "--force", "--downstream", "preprocess")
-    fits = {stage: seconds_of_fit(folder, stage) for stage in seconds}
-
-    def row(name: str, kind: str = "") -> dict[str, str | float]:
-        of_kind = [stage for stage in seconds if kind in ("", stage.partition("@")[0])]
-        return {
-            "run": name,
-            "seconds": sum(seconds[stage] for stage in of_kind),
-            "seconds_of_fits": sum(fits[stage] for stage in of_kind),
-        }
-
-    kinds = dict.fromkeys(stage.partition("@")[0] for stage in seconds)
-    return [row(FULL), *(row(f"{FULL}: {kind}", kind) for kind in kinds)]
+    stages = pd.DataFrame({"seconds": whole, **seconds_of_model(folder, stage)} for stage, whole in seconds.items())
+    kinds = [f"{FULL}: {stage.partition('@')[0]}" for stage in seconds]
+    by_kind = stages.groupby(kinds, sort=False).sum()
+    by_kind.loc[FULL] = by_kind.sum()
+    return [*by_kind.rename_axis("run").reset_index().to_dict("records")]
 
 
 def orchestration_markdown(runs: pd.DataFrame) -> str:
     """The table: a row a kind of run, medians; and what a run with nothing to do costs beside that of one stage.
 
-    `runs` has a row a run: run, seconds (wall), seconds_of_fits.
+    `runs` has a row a run.
     """
+    runs = with_rest(runs)
     rows = []
     for kind in (NOTHING, CHANGE, FULL):
         found = runs[runs["run"] == kind]
         if len(found):
-            whole, fits = found["seconds"].median(), found["seconds_of_fits"].median()
+            run = found.median(numeric_only=True)
             rows.append(
                 {
                     "`dvc repro`": kind,
-                    "Wall time, s": f"{whole:.1f}",
-                    "Fits, s": f"{fits:.1f}",
-                    "Beside the fits, s": f"{whole - fits:.1f}",
-                    "Share": f"{100 * (1 - fits / whole):.0f} %",
+                    "Wall time, s": f"{run['seconds']:.1f}",
+                    "Fits, s": f"{run['seconds_of_fits']:.1f}",
+                    "Predictions, s": f"{run['seconds_of_predictions']:.1f}",
+                    "The rest, s": f"{run['rest']:.1f}",
+                    "Its share": f"{100 * run['rest'] / run['seconds']:.0f} %",
                 }
             )
     ours, theirs = (runs.loc[runs["run"] == kind, "seconds"].tolist() for kind in (NOTHING, ONE_STAGE))
@@ -209,19 +215,23 @@ def orchestration_markdown(runs: pd.DataFrame) -> str:
     )
 
 
+def with_rest(runs: pd.DataFrame) -> pd.DataFrame:
+    """`runs` with a column `rest`: the seconds that are neither fits nor predictions."""
+    return runs.assign(rest=runs["seconds"] - runs["seconds_of_fits"] - runs["seconds_of_predictions"])
+
+
 def stages_markdown(runs: pd.DataFrame) -> str:
-    """The table of the full run: a row for the stages of each kind, those first that cost most beside the fits."""
-    kinds = runs[runs["run"].str.startswith(f"{FULL}: ")].set_index("run")
-    beside = (kinds["seconds"] - kinds["seconds_of_fits"]).sort_values(ascending=False)
+    """The table of the full run: a row for the stages of each kind, those first whose rest is largest."""
+    kinds = with_rest(runs)[runs["run"].str.startswith(f"{FULL}: ")].set_index("run")
     whole = kinds["seconds"].sum()
     return markdown(
         [
             {
                 "Stage": f"`{str(kind).removeprefix(f'{FULL}: ')}`",
-                "Beside the fits, s": f"{seconds:.1f}",
+                "The rest, s": f"{seconds:.1f}",
                 "Share of the run": f"{100 * seconds / whole:.1f} %",
             }
-            for kind, seconds in beside.items()
+            for kind, seconds in kinds["rest"].sort_values(ascending=False).items()
         ]
     )
 
@@ -243,9 +253,9 @@ def main() -> None:
         parser.error("--rounds is at least 1")
     model_named(read_params(), MODEL)
 
-    runs: list[dict[str, str | float]] = []
+    runs: list[Run] = []
 
-    def note(found: dict[str, str | float]) -> None:
+    def note(found: Run) -> None:
         print(f"{found['run']}: {found['seconds']:.1f} s", flush=True)
         runs.append(found)
 
@@ -260,7 +270,7 @@ def main() -> None:
         one_stage_repository(Path(theirs))
         for _ in range(options.rounds):
             for kind, folder in ((NOTHING, ours), (ONE_STAGE, theirs)):
-                note({"run": kind, "seconds": timed_repro(Path(folder)), "seconds_of_fits": 0.0})
+                note({"run": kind, "seconds": timed_repro(Path(folder)), **seconds_of_model(Path(folder), "")})
         shares = profiled_repro(Path(ours))
         note(time_change(Path(ours)))
     table = pd.DataFrame(runs)

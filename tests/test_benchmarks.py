@@ -23,7 +23,7 @@ from benchmarks.orchestration import (
     orchestration_markdown,
     profile_markdown,
     profiled_repro,
-    seconds_of_fit,
+    seconds_of_model,
     stages_markdown,
     timed_stages,
 )
@@ -95,26 +95,31 @@ def test_without_pytorch_it_is_left_out(trainings: pd.DataFrame) -> None:
     assert len(comparison_figure(without).axes[0].containers) == 2  # one row of bars, and its spreads
 
 
-def test_orchestration_is_the_time_beside_the_fits() -> None:
-    rows = [(NOTHING, 3.0, 0.0), (ONE_STAGE, 2.0, 0.0), (CHANGE, 10.0, 4.0)]
-    text = orchestration_markdown(pd.DataFrame(rows, columns=["run", "seconds", "seconds_of_fits"]))
-    assert cells(text, f"| {CHANGE}") == [CHANGE, "10.0", "4.0", "6.0", "60 %"]
+RUNS = ["run", "seconds", "seconds_of_fits", "seconds_of_predictions"]
+
+
+def test_orchestration_is_the_time_beside_fits_and_predictions() -> None:
+    rows = [(NOTHING, 3.0, 0.0, 0.0), (ONE_STAGE, 2.0, 0.0, 0.0), (CHANGE, 10.0, 4.0, 1.0)]
+    text = orchestration_markdown(pd.DataFrame(rows, columns=RUNS))
+    assert cells(text, f"| {CHANGE}") == [CHANGE, "10.0", "4.0", "1.0", "5.0", "50 %"]
     assert "takes 1.50 times as long" in text
 
 
-def test_a_full_run_is_divided_among_its_stages_and_what_of_them_is_fits(clone: Clone) -> None:
+def test_a_full_run_is_divided_among_its_stages_and_what_of_them_is_the_models(clone: Clone) -> None:
     began = time.perf_counter()
     seconds = timed_stages(clone.folder, "--force", "split")
     assert list(seconds) == ["start", "download", "preprocess", "split"]
     assert sum(seconds.values()) == pytest.approx(time.perf_counter() - began, abs=0.5)
-    fits = [seconds_of_fit(clone.folder, stage) for stage in ("train@mlp", "evaluate@mlp", "start")]
-    assert fits == [read_json(clone.folder / "data/runs/mlp.json")["seconds"], 0, 0]
+    run = read_json(clone.folder / "data/runs/mlp.json")
+    of_stage = [seconds_of_model(clone.folder, stage) for stage in ("train@mlp", "evaluate@mlp", "start")]
+    assert [found["seconds_of_fits"] for found in of_stage] == [run["seconds"], 0, 0]
+    assert [found["seconds_of_predictions"] for found in of_stage] == [run["seconds_predicting"], 0, 0]
 
 
-def test_the_stages_that_cost_most_beside_the_fits_come_first() -> None:
-    rows = [(FULL, 100.0, 80.0), (f"{FULL}: report", 7.0, 0.0), (f"{FULL}: train", 93.0, 80.0), (NOTHING, 3.0, 0.0)]
-    _, _, *lines = stages_markdown(pd.DataFrame(rows, columns=["run", "seconds", "seconds_of_fits"])).splitlines()
-    assert [cells(line, "|") for line in lines] == [["`train`", "13.0", "13.0 %"], ["`report`", "7.0", "7.0 %"]]
+def test_the_stages_that_cost_most_beside_fits_and_predictions_come_first() -> None:
+    rows = [(FULL, 100.0, 80.0, 3.0), (f"{FULL}: report", 7.0, 0.0, 0.0), (f"{FULL}: train", 93.0, 80.0, 3.0)]
+    _, _, *lines = stages_markdown(pd.DataFrame(rows, columns=RUNS)).splitlines()
+    assert [cells(line, "|") for line in lines] == [["`train`", "10.0", "10.0 %"], ["`report`", "7.0", "7.0 %"]]
 
 
 def test_every_cause_is_in_the_profile_of_a_run(clone: Clone) -> None:
