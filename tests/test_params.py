@@ -124,19 +124,19 @@ MISTAKES = [
     ("    color: grey ", "    color: colour ", r"data\.images\.color: found 'colour', expected: .*'grey' or 'rgb'"),
     ("    dense128: {article: A,", "    dense: {article: A,", r"report\.claims\.dense: found .*the name of a model"),
     (
-        "    members: {resnet_long: kept,",
-        "    members: {cnn9: kept,",
-        r"ensembles\.five_cnns\.members\.cnn9: found 'kept', expected: the name of a model; allowed: dense128, .*",
+        "    members: {resnet_long: all}",
+        "    members: {cnn9: kept}",
+        r"ensembles\.five_resnets\.members\.cnn9: found 'kept', expected: the name of a model; allowed: dense128, .*",
     ),
     (
-        "    members: {resnet_long: kept,",
-        "    members: {resnet_long: best,",
-        r"ensembles\.five_cnns\.members\.resnet_long: found 'best', expected: .*'kept' or 'all'",
+        "    members: {resnet_long: all}",
+        "    members: {resnet_long: best}",
+        r"ensembles\.five_resnets\.members\.resnet_long: found 'best', expected: .*'kept' or 'all'",
     ),
     (
-        "    teacher: five_cnns",
+        "    teacher: five_resnets",
         "    teacher: cnn2",
-        r"students\.resnet_taught\.teacher: found 'cnn2', expected: the name of an ensemble; allowed: five_cnns",
+        r"students\.resnet_taught\.teacher: found 'cnn2', expected: the name of an ensemble; allowed: five_resnets",
     ),
     (
         "    temperature: 2.0",
@@ -153,8 +153,12 @@ MISTAKES = [
         "    wait: 0.5",
         r"students\.resnet_taught\.wait: found 0\.5, expected: no such key; allowed: ",
     ),
-    ("  five_cnns:", "  cnn2:", r"ensembles\.cnn2: found .*another name: models has one called so"),
-    ("  resnet_taught:", "  five_cnns:", r"students\.five_cnns: found .*another name: ensembles has one called so"),
+    ("  five_resnets:", "  cnn2:", r"ensembles\.cnn2: found .*another name: models has one called so"),
+    (
+        "  resnet_taught:",
+        "  five_resnets:",
+        r"students\.five_resnets: found .*another name: ensembles has one called so",
+    ),
     ("  resnet_taught:", "  candidate:", r"students\.candidate: found .*another name"),
     ("  dense128:", "  candidate:", r"models\.candidate: found .*another name"),
     ("  dense128:", "  size:", r"models\.size: found .*another name"),
@@ -243,14 +247,14 @@ def test_an_unknown_model_is_refused_with_those_there_are() -> None:
 
 def test_each_section_has_its_own_names() -> None:
     params = read_params(PARAMS)
-    assert params.names == [*params.models, "five_cnns", "resnet_taught"]
-    with pytest.raises(InputError, match=r"ensemble: found 'cnn1', expected one of five_cnns"):
+    assert params.names == [*params.models, "five_resnets", "resnet_taught"]
+    with pytest.raises(InputError, match=r"ensemble: found 'cnn1', expected one of five_resnets"):
         ensemble_named(params, "cnn1")
     with pytest.raises(InputError, match=r"student: found 'cnn1', expected one of resnet_taught"):
         student_named(params, "cnn1")
     assert network_named(params, "resnet_taught").architecture == "resnet"
-    with pytest.raises(InputError, match=r"'five_cnns', an ensemble without a network .*; its members are resnet"):
-        network_named(params, "five_cnns")
+    with pytest.raises(InputError, match=r"'five_resnets', an ensemble without a network .*; its members are resnet"):
+        network_named(params, "five_resnets")
 
 
 def test_there_may_be_no_ensembles_and_no_students() -> None:

@@ -1,11 +1,13 @@
 """Which networks would vote well together, by validation data alone: `python -m tools.ensemble_members`.
 
-Begins with the most accurate of the networks that are kept and adds, one at a time, the one with which the vote is the
-most accurate: Caruana et al., 2004, "Ensemble selection from libraries of models", without repetition.
+Begins with the model that votes best by itself, by its kept network or by those of all its seeds, and adds, one at a
+time, the one with which the vote is the most accurate: Caruana et al., 2004, "Ensemble selection from libraries of
+models", without repetition.
 """
 
 import sys
 from argparse import ArgumentParser
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +18,8 @@ from pipeline.evaluation.predictions import SeedPredictions, read_predictions
 from pipeline.evaluation.soft_voting import networks, soft_vote
 from pipeline.params.reading import read_params
 
+SEEDS: tuple[Literal["kept", "all"], ...] = ("kept", "all")
+
 
 def accuracy(validation: SeedPredictions) -> float:
     """The share of images that the vote gets right."""
@@ -23,17 +27,22 @@ def accuracy(validation: SeedPredictions) -> float:
 
 
 def main() -> None:
-    """Print, for each number of members, which joins and how accurate the vote is then."""
+    """Print, for each number of members, which they are and how accurate their vote is."""
     parser = ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--most", type=int, default=6, metavar="N", help="members at most (default: 6)")
     most = parser.parse_args(sys.argv[1:]).most
     classes = len(read_description().classes)
-    left = {name: networks(read_predictions(MODEL.predictions(name), classes), "kept") for name in read_params().models}
+    left = {
+        f"{name}: {seeds}": networks(read_predictions(MODEL.predictions(name), classes), seeds)
+        for name in read_params().models
+        for seeds in SEEDS
+    }
     chosen: dict[str, dict[str, SeedPredictions]] = {}
     while left and len(chosen) < most:
         reached = {name: accuracy(soft_vote(chosen | {name: member})["validation"]) for name, member in left.items()}
         best = max(reached, key=reached.__getitem__)
-        chosen[best] = left.pop(best)
+        chosen[best] = left[best]
+        left = {name: member for name, member in left.items() if name.split(":")[0] != best.split(":")[0]}
         print(f"{reached[best]:.2%} with {', '.join(chosen)}")
 
 
