@@ -180,7 +180,8 @@ def check_confusion(result: Result, data: Path) -> None:
 
 def _read_curves(path: Path) -> pd.DataFrame:
     try:
-        curves = pd.read_csv(path, usecols=CURVES, dtype=dict.fromkeys(CURVES, float) | {"epoch": int})
+        with np.errstate(invalid="ignore"):  # pandas casts a number that is no integer's before it refuses it
+            curves = pd.read_csv(path, usecols=CURVES, dtype=dict.fromkeys(CURVES, float) | {"epoch": int})
     except ValueError as error:
         raise InputError(f"{path}: expected numbers in the columns {', '.join(CURVES)}, found: {error}") from error
     if curves.empty or not np.isfinite(curves).all(axis=None):
