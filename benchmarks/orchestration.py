@@ -26,6 +26,7 @@ from pipeline.programs import environment
 
 Run = Mapping[Hashable, Any]
 """A row of the table of runs: run, seconds (wall), seconds_of_fits, seconds_of_predictions."""
+NO_MODEL: Run = {"seconds_of_fits": 0.0, "seconds_of_predictions": 0.0}
 
 MODEL = "dense128_short"  # the quickest to train, so that the rest stands out
 NOTHING, CHANGE, FULL, ONE_STAGE = "nothing to do", "one parameter changed", "every stage", "one stage"
@@ -135,11 +136,10 @@ def seconds_of_model(folder: Path, stage: str) -> Run:
     Of any other stage, none.
     """
     kind, _, name = stage.partition("@")
-    record = read_json(folder / f"data/runs/{name}.json") if kind in ("train", "distill") else {}
-    return {
-        "seconds_of_fits": float(record.get("seconds", 0)),
-        "seconds_of_predictions": float(record.get("seconds_predicting", 0)),
-    }
+    if kind not in ("train", "distill"):
+        return NO_MODEL
+    record = read_json(folder / f"data/runs/{name}.json")
+    return {"seconds_of_fits": record["seconds"], "seconds_of_predictions": record["seconds_predicting"]}
 
 
 def profiled_repro(folder: Path) -> dict[str, float]:
@@ -270,7 +270,7 @@ def main() -> None:
         one_stage_repository(Path(theirs))
         for _ in range(options.rounds):
             for kind, folder in ((NOTHING, ours), (ONE_STAGE, theirs)):
-                note({"run": kind, "seconds": timed_repro(Path(folder)), **seconds_of_model(Path(folder), "")})
+                note({"run": kind, "seconds": timed_repro(Path(folder)), **NO_MODEL})
         shares = profiled_repro(Path(ours))
         note(time_change(Path(ours)))
     table = pd.DataFrame(runs)

@@ -117,7 +117,8 @@ def test_a_full_run_is_divided_among_its_stages_and_what_of_them_is_the_models(c
 
 
 def test_the_stages_that_cost_most_beside_fits_and_predictions_come_first() -> None:
-    rows = [(FULL, 100.0, 80.0, 3.0), (f"{FULL}: report", 7.0, 0.0, 0.0), (f"{FULL}: train", 93.0, 80.0, 3.0)]
+    of_kinds = [(f"{FULL}: report", 7.0, 0.0, 0.0), (f"{FULL}: train", 93.0, 80.0, 3.0)]
+    rows = [(FULL, 100.0, 80.0, 3.0), *of_kinds, (NOTHING, 3.0, 0.0, 0.0)]
     _, _, *lines = stages_markdown(pd.DataFrame(rows, columns=RUNS)).splitlines()
     assert [cells(line, "|") for line in lines] == [["`train`", "10.0", "10.0 %"], ["`report`", "7.0", "7.0 %"]]
 

@@ -32,11 +32,8 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=6, metavar="N", help="members at most (default: 6)")
     most = parser.parse_args(sys.argv[1:]).most
     classes = len(read_description().classes)
-    left = {
-        f"{name}: {seeds}": networks(read_predictions(MODEL.predictions(name), classes), seeds)
-        for name in read_params().models
-        for seeds in SEEDS
-    }
+    models = {name: read_predictions(MODEL.predictions(name), classes) for name in read_params().models}
+    left = {f"{name}: {seeds}": networks(found, seeds) for name, found in models.items() for seeds in SEEDS}
     chosen: dict[str, dict[str, SeedPredictions]] = {}
     while left and len(chosen) < most:
         reached = {name: accuracy(soft_vote(chosen | {name: member})["validation"]) for name, member in left.items()}
