@@ -25,8 +25,8 @@ from pipeline.training.batches import batch_size_of
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import describe, make_repeatable
 from pipeline.training.execution import scope_of
-from pipeline.training.fit import fit, with_normalization
-from pipeline.training.train import set_up_for
+from pipeline.training.fit import fit
+from pipeline.training.train import set_up_for, to_train
 
 
 class EpochTimes(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
@@ -85,12 +85,12 @@ def plain_keras(params: ModelParams, part: Part, classes: int) -> tuple[list[flo
 
 def by_pipeline(name: str, params: ModelParams, recipe: Recipe, part: Part, classes: int) -> tuple[list[float], float]:
     """Train as ``train@<name>`` does, validating on one image; gives the same."""
-    network, execution = set_up_for(params, {"train": part}, classes)
+    network, execution = set_up_for(params, recipe, {"train": part}, classes)
     seed = params.seeds[0]
     make_repeatable(seed)
     one_image = Part(part.images[:1], part.labels[:1])
     with TemporaryDirectory() as folder, chdir(folder), scope_of(execution):  # the folder is where the live report goes
-        model = with_normalization(network(), Normalization(offset=0, scale=255))
+        model = to_train(network, Normalization(offset=0, scale=255), execution)
         times = TrainingTimes(Path("checkpoint.npz"))
         curves = fit(name, seed, model, params, recipe, part, one_image, execution, times).curves
     return times.training_seconds, float(curves["loss"].iloc[-1])

@@ -16,6 +16,8 @@ EVERYTHING = PLAIN.model_copy(
         "schedule": WarmUpAndDecay(warm_up=0.3, decay="cosine"),
         "averaging": 0.8,
         "test_time_mirror": True,
+        "test_time_shift": 1,
+        "cpu_precision": "bfloat16",
     }
 )
 AT_RANDOM = EVERYTHING.model_copy(update={"flip": "random", "averaging": 0.5})

@@ -131,7 +131,7 @@ def fitted(
 
 def on_the_loop_of_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have Keras take a batch a step, as under every backend that has no loop of its own here."""
-    monkeypatch.setattr("pipeline.training.fit._loop", lambda *given: Loop(*given[:4]))
+    monkeypatch.setattr("pipeline.training.fit._loop", lambda *given: Loop(*given[:3]))
 
 
 @pytest.mark.parametrize("device", [True, False], ids=["device loop", "batch a step"])
@@ -152,7 +152,7 @@ def test_a_certain_teacher_that_has_all_the_weight_takes_the_labels_place(
 
 @pytest.mark.parametrize("recipe", [PLAIN, EVERYTHING], ids=["plain", "everything"])
 def test_on_the_validation_part_the_labels_alone_count(recipe: Recipe, train: Part, validation: Part) -> None:
-    recipe = recipe.model_copy(update={"averaging": None, "test_time_mirror": False})
+    recipe = recipe.model_copy(update={"averaging": None})
     model = started()
     teacher = Distillation(softmax(drawn(300)).astype(np.float32), temperature=4.0, weight=0.5)
     result = fitted(model, recipe, train, validation, teacher, epochs=1)

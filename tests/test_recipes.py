@@ -20,10 +20,10 @@ from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import make_repeatable
 from pipeline.training.execution import Execution
 from pipeline.training.fit import Fit, fit, with_normalization
-from pipeline.training.mirror import mirror_averaged
 from pipeline.training.optimizers import make_optimizer
 from pipeline.training.predict import predict
 from pipeline.training.schedules import scheduled
+from pipeline.training.views import averaged_over_views
 from tests.everything import EVERYTHING, PLAIN
 from tests.killed import KilledAfter, KilledError
 
@@ -251,19 +251,24 @@ def test_the_averaged_weights_are_evaluated_and_kept(train: Part, validation: Pa
     assert right.mean() == pytest.approx(result.curves["val_accuracy"][result.best_epoch - 1])
 
 
-def test_the_model_that_is_kept_answers_for_the_mirror_image_too(train: Part, validation: Part) -> None:
-    model = started()
-    result = fitted(model, recipe(test_time_mirror=True), train, validation)
-    whole = mirror_averaged(model)
-    answers = predict(whole, validation.images)
-    both = predict(model, validation.images), predict(model, validation.images[:, :, ::-1])
-    np.testing.assert_allclose(answers, (both[0] + both[1]) / 2, atol=1e-6)
-    right = answers.argmax(axis=1) == validation.labels
-    assert right.mean() == pytest.approx(result.curves["val_accuracy"][result.best_epoch - 1])
+@pytest.mark.parametrize(("mirror", "shift"), [(True, 0), (False, 2), (True, 1)])
+def test_a_model_may_answer_for_several_views_of_an_image(mirror: bool, shift: int, validation: Part) -> None:
+    model, images = started(), validation.images
+    views = [images]
+    if shift:
+        height, width = images.shape[1:3]
+        margin = np.pad(images, ((0, 0), (shift, shift), (shift, shift), (0, 0)))
+        views += [margin[:, 2 * shift :, 2 * shift :], margin[:, :height, :width]]
+    if mirror:
+        views += [view[:, :, ::-1] for view in views]
+    whole = averaged_over_views(model, mirror, shift)
+    answers = predict(whole, images)
+    np.testing.assert_allclose(answers, np.mean([predict(model, view) for view in views], axis=0), atol=1e-6)
 
     whole.save("model.keras")
     loaded = keras.saving.load_model("model.keras", safe_mode=True)
     np.testing.assert_array_equal(predict(loaded, validation.images), answers)
+    assert averaged_over_views(model, mirror=False, shift=0) is model
 
 
 def test_the_validation_loss_is_of_the_labels_as_they_are(train: Part, validation: Part) -> None:

@@ -1,7 +1,8 @@
 """Training in this process: every model of ``params.yaml`` on the few hundred real images."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -20,6 +21,7 @@ from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.device import describe, make_repeatable
 from pipeline.training.execution import Execution, execution_for
 from pipeline.training.fit import Fit, fit, with_normalization
+from pipeline.training.fused_normalization_tensorflow import with_fused_normalization
 from pipeline.training.optimizers import make_optimizer
 from pipeline.training.predict import predict
 from pipeline.training.train import forget
@@ -138,7 +140,74 @@ def test_a_network_with_batch_normalization_sees_whole_batches() -> None:
     def normalized() -> keras.Model:
         return keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(4, 3), layers.BatchNormalization()])
 
-    assert execution_for(normalized, batch_size=32, cores=2) == Execution(shards=1, xla=False)
+    assert execution_for(normalized, batch_size=32, cores=2) == Execution(1, xla=False, fused_normalization=True)
+
+
+def test_a_network_is_trained_in_bfloat16_where_its_recipe_allows_it_and_the_processor_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def convolutional() -> keras.Model:
+        return keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(4, 3)])
+
+    def dense() -> keras.Model:
+        return keras.Sequential([keras.Input((28,)), layers.Dense(4)])
+
+    def precision(of: Callable[[], keras.Model], wanted: Literal["float32", "bfloat16"], flags: str) -> str:
+        monkeypatch.setattr(Path, "read_text", lambda _: f"flags\t\t: fpu {flags} avx2\n")
+        return execution_for(of, batch_size=32, cores=2, cpu_precision=wanted).precision
+
+    assert precision(convolutional, "bfloat16", "avx512_bf16") == "mixed_bfloat16"
+    assert precision(convolutional, "bfloat16", "amx_bf16") == "mixed_bfloat16"
+    assert precision(convolutional, "bfloat16", "avx512f") == "float32"
+    assert precision(convolutional, "float32", "avx512_bf16") == "float32"
+    assert precision(dense, "bfloat16", "avx512_bf16") == "float32"  # compiled by XLA, which gains nothing by it
+
+
+def test_fused_batch_normalization_learns_and_answers_what_that_of_keras_does() -> None:
+    generator = np.random.default_rng(0)
+    images = generator.normal(3, 2, (32, 7, 5, 1)).astype(np.float32)
+    labels = generator.integers(0, 10, 32)
+    keras.utils.set_random_seed(0)
+    plain = keras.Sequential(
+        [
+            keras.Input((7, 5, 1)),
+            layers.Conv2D(4, 3),
+            layers.BatchNormalization(momentum=0.7),
+            layers.Flatten(),
+            layers.Dense(10),
+            layers.BatchNormalization(),  # of vectors, which the kernel does not know
+        ]
+    )
+    fused = with_fused_normalization(plain)
+    assert [type(layer).__name__ for layer in fused.layers if "Norm" in type(layer).__name__] == [
+        "FusedBatchNormalization",
+        "BatchNormalization",
+    ]
+    for model in (plain, fused):
+        model.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        model.fit(images, labels, epochs=3, batch_size=16, shuffle=False, verbose=0)
+    for weight, expected in zip(fused.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, atol=1e-5)
+    np.testing.assert_allclose(fused.predict(images, verbose=0), plain.predict(images, verbose=0), atol=1e-5)
+
+
+@pytest.fixture
+def _single_precision_again() -> Iterator[None]:
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.usefixtures("_single_precision_again")
+def test_what_is_kept_of_a_fused_training_in_bfloat16_is_an_ordinary_model(train: Part, validation: Part) -> None:
+    params = params_of("airbench", epochs=1, seeds=[0])
+    recipe = PARAMS.recipes["fast"]
+    parts = {"train": train, "validation": validation}
+    trained = train_model("airbench", params, recipe, parts, Normalization(offset=0, scale=255), 10, [])
+    assert trained.record["fused_normalization"]
+    inner = trained.model.layers[-2].layers[-1]
+    assert {type(layer) for layer in inner.layers if "normalization" in layer.name} == {layers.BatchNormalization}
+    assert {layer.compute_dtype for layer in inner.layers} == {"float32"}
+    np.testing.assert_array_equal(predict(trained.model, validation.images), trained.probabilities["validation"][0])
 
 
 @pytest.mark.parametrize("number", [1, 2, 5])

@@ -35,3 +35,5 @@ class Recipe(Section):
     schedule: Schedule
     averaging: Annotated[float, Field(gt=0, lt=1)] | None
     test_time_mirror: bool
+    test_time_shift: NonNegativeInt
+    cpu_precision: Literal["float32", "bfloat16"]

@@ -43,4 +43,7 @@ def _processor() -> str:
     fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     if "model name" not in fields:
         return platform.processor() or platform.machine()
-    return f"{fields['model name']}, family {fields.get('cpu family')}, model {fields.get('model')}"
+    generation = (
+        f"{name} {fields[key]}" for name, key in {"family": "cpu family", "model": "model"}.items() if key in fields
+    )
+    return ", ".join([fields["model name"], *generation])

@@ -21,9 +21,9 @@ class DeviceLoop(Loop):
 
     train_function: Any
 
-    def __init__(self, model: keras.Model, evaluated: keras.Model, train: Part, augmentation: Augmentation) -> None:
+    def __init__(self, model: keras.Model, train: Part, augmentation: Augmentation) -> None:
         on_device = Part(_on_every_device(train.images), _on_every_device(train.labels))
-        super().__init__(model, evaluated, on_device, augmentation)
+        super().__init__(model, on_device, augmentation)
         self.counter = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False)
 
     @property

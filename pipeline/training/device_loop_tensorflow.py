@@ -27,17 +27,14 @@ class DeviceLoop(Loop):
     def __init__(
         self,
         model: keras.Model,
-        evaluated: keras.Model,
         train: Part,
         augmentation: Augmentation,
         shards: int,
         xla: bool,
     ) -> None:
         if shards > 1:
-            same = evaluated is model
             model = Sharded(model, shards)
-            evaluated = model if same else Sharded(evaluated, shards)
-        super().__init__(model, evaluated, Part(tf.constant(train.images), tf.constant(train.labels)), augmentation)
+        super().__init__(model, Part(tf.constant(train.images), tf.constant(train.labels)), augmentation)
         self.finite_batches = tf.Variable(0, trainable=False)
         # Keras' own `jit_compile` is off wherever operations must be deterministic; what XLA does on a CPU is.
         self.loop = tf.function(self._loop, jit_compile=xla)

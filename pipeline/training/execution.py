@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import keras
 
@@ -20,26 +21,31 @@ class Execution:
     """`shards` parts of each batch are computed side by side, a core each; `xla` compiles whole runs of steps.
 
     `precision` is Keras' name for a dtype policy; `devices` divide each batch among them; the loop on the device gets
-    `batches_per_call`.
+    `batches_per_call`. With `fused_normalization`, batch normalization is one operation while training.
     """
 
     shards: int
     xla: bool
     precision: str = "float32"
     devices: int = 1
+    fused_normalization: bool = False
     batches_per_call: int = BATCHES_PER_CALL
 
 
 def execution_for(
-    build: Callable[[], keras.Model], batch_size: int, cores: int, others: Iterable[int] = ()
+    build: Callable[[], keras.Model],
+    batch_size: int,
+    cores: int,
+    others: Iterable[int] = (),
+    cpu_precision: Literal["float32", "bfloat16"] = "float32",
 ) -> Execution:
     """What is fastest on `cores` cores for the network that `build` makes, which is only looked at.
 
     Measured on CPUs (``benchmarks``): XLA fuses the many small steps of dense networks, but its convolutions are many
     times slower than oneDNN's. oneDNN divides each convolution among the cores and waits for all of them; a core that
     computes its own part of the batch from the first layer to the last waits once. Only a network whose layers keep
-    statistics of their batches, such as batch normalization, must see the whole batch. On other devices Keras' own
-    choice stands.
+    statistics of their batches, such as batch normalization, must see the whole batch; that is one operation then. On
+    other devices Keras' own choice stands. Convolutions are computed in `cpu_precision` where the processor has it.
 
     On a CPU, what XLA compiles inside a loop runs on one core: JAX gets a batch a call there.
 
@@ -62,8 +68,11 @@ def execution_for(
         network = build()
     if all(len(weight.shape) < 4 for weight in network.trainable_weights):
         return Execution(shards=1, xla=batch_size <= LARGEST_XLA_BATCH)
-    keeps_statistics = bool(network.non_trainable_weights)
-    return Execution(1 if keeps_statistics else max(1, min(cores, batch_size // SMALLEST_SHARD)), xla=False)
+    if cpu_precision == "bfloat16" and _processor_has_bfloat16():
+        precision = "mixed_bfloat16"
+    if network.non_trainable_weights:  # statistics of the batches
+        return Execution(shards=1, xla=False, precision=precision, fused_normalization=True)
+    return Execution(max(1, min(cores, batch_size // SMALLEST_SHARD)), xla=False, precision=precision)
 
 
 def precision_for(kind: str, capability: object) -> str:
@@ -75,6 +84,13 @@ def precision_for(kind: str, capability: object) -> str:
     major = str(capability).strip("()").replace(",", ".").partition(".")[0]
     has_bfloat16 = kind == "tpu" or (kind == "gpu" and major.isdecimal() and int(major) >= 8)
     return "mixed_bfloat16" if has_bfloat16 else "float32"
+
+
+def _processor_has_bfloat16() -> bool:
+    """Whether this processor multiplies in bfloat16: others only imitate it, slowly. Linux says so, for x86."""
+    information = Path("/proc/cpuinfo")
+    features = information.read_text().split() if information.exists() else []
+    return "avx512_bf16" in features or "amx_bf16" in features
 
 
 def devices_for(available: int, numbers: Iterable[int]) -> int:

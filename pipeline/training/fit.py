@@ -20,7 +20,6 @@ from pipeline.training.distillation import Distillation
 from pipeline.training.execution import Execution
 from pipeline.training.live_curves import LiveCurves, live_report
 from pipeline.training.loop import Loop
-from pipeline.training.mirror import mirror_averaged
 from pipeline.training.optimizers import make_optimizer
 from pipeline.training.order import Order
 from pipeline.training.predict import BATCH_SIZE
@@ -99,9 +98,9 @@ def fit(
     """Fit `model` on `train` and leave it with the weights of the epoch most accurate on `validation`.
 
     The earliest of equally accurate epochs is kept. ``dvclive/<name>/<seed>/report.html`` shows the curves meanwhile.
-    A training that was killed goes on from its `checkpoint`. What is evaluated are the weights and answers that
-    `recipe` asks for: averaged weights are left in `model`; answers averaged over mirror images are not, see
-    `mirror_averaged`. With `distillation`, a teacher's answers count besides the labels; on `validation`, labels alone.
+    A training that was killed goes on from its `checkpoint`. If `recipe` averages weights, those are evaluated and
+    left in `model`; answers are evaluated for the images alone, not for the views of `averaged_over_views`. With
+    `distillation`, a teacher's answers count besides the labels; on `validation`, labels alone.
 
     Raises InputError when the loss is no longer finite.
     """
@@ -113,7 +112,7 @@ def fit(
         normalization, model = model.layers
         train, validation = (Part(normalization(part.images), part.labels) for part in (train, validation))
     order = Order(augmentation, seed, len(train.labels), batch_size_of(params, len(train.labels)), params.epochs)
-    loop = _loop(model, mirror_averaged(model) if recipe.test_time_mirror else model, train, augmentation, execution)
+    loop = _loop(model, train, augmentation, execution)
     fused = keras.backend.backend() == "tensorflow" and not execution.xla
     loop.compile(
         make_optimizer(params.optimizer, recipe, params.epochs * order.batches, fused),
@@ -156,21 +155,19 @@ def _objective(augmentation: Augmentation, distillation: Distillation | None) ->
     return "categorical_crossentropy" if augmentation.softens_labels else NUMBERED, "accuracy"
 
 
-def _loop(
-    model: keras.Model, evaluated: keras.Model, train: Part, augmentation: Augmentation, execution: Execution
-) -> Loop:
+def _loop(model: keras.Model, train: Part, augmentation: Augmentation, execution: Execution) -> Loop:
     """The loop of this backend: over many batches on the device, where it can."""
     backend = keras.backend.backend()
     if backend == "tensorflow" and execution.devices > 1:
         from pipeline.training import mirrored_loop_tensorflow
 
-        return mirrored_loop_tensorflow.MirroredLoop(model, evaluated, train, augmentation)
+        return mirrored_loop_tensorflow.MirroredLoop(model, train, augmentation)
     if backend == "tensorflow":
         from pipeline.training import device_loop_tensorflow
 
-        return device_loop_tensorflow.DeviceLoop(model, evaluated, train, augmentation, execution.shards, execution.xla)
+        return device_loop_tensorflow.DeviceLoop(model, train, augmentation, execution.shards, execution.xla)
     if backend == "jax":
         from pipeline.training import device_loop_jax
 
-        return device_loop_jax.DeviceLoop(model, evaluated, train, augmentation)
-    return Loop(model, evaluated, train, augmentation)
+        return device_loop_jax.DeviceLoop(model, train, augmentation)
+    return Loop(model, train, augmentation)

@@ -13,22 +13,21 @@ Blocks = Callable[[], Iterator[Block]]
 
 
 class Loop(keras.Model):  # type: ignore[misc]  # Keras has no types
-    """A model that trains `model` on augmented `train` and evaluates `evaluated`, which shares its weights.
+    """A model that trains `model` on augmented `train`.
 
     `fit` takes what `batches` gives; here a batch a step, as Keras does. `evaluate` and `predict` take images.
     """
 
-    def __init__(self, model: keras.Model, evaluated: keras.Model, train: Part, augmentation: Augmentation) -> None:
+    def __init__(self, model: keras.Model, train: Part, augmentation: Augmentation) -> None:
         super().__init__()
         self.model = model
-        self.evaluated = evaluated
         self.augmentation = augmentation
         self.images = train.images
         self.labels = train.labels
 
     def call(self, images: Any, training: bool = False) -> Any:
-        """Give what the model gives, or what the one to evaluate gives."""
-        return self.model(images, training=True) if training else self.evaluated(images, training=False)
+        """Give what the model gives."""
+        return self.model(images, training=training)
 
     def create_variables(self) -> None:
         """Create what `fit` would otherwise create by giving its first data, of indices, to the network."""

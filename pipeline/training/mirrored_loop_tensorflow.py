@@ -25,8 +25,8 @@ class MirroredLoop(Loop):
 
     train_function: Any
 
-    def __init__(self, model: keras.Model, evaluated: keras.Model, train: Part, augmentation: Augmentation) -> None:
-        super().__init__(model, evaluated, train, augmentation)
+    def __init__(self, model: keras.Model, train: Part, augmentation: Augmentation) -> None:
+        super().__init__(model, train, augmentation)
         self.counter = tf.Variable(0, trainable=False)
         self.on_devices = [self._on_every_device(array) for array in (train.images, train.labels)]
         for layer in _layers(model):

@@ -23,8 +23,8 @@ from pipeline.training.distillation import Distillation
 from pipeline.training.execution import Execution, execution_for, scope_of, set_up, usable_cores
 from pipeline.training.fingerprint import fingerprint
 from pipeline.training.fit import Fit, fit, with_normalization
-from pipeline.training.mirror import mirror_averaged
 from pipeline.training.predict import BATCH_SIZE, predict
+from pipeline.training.views import averaged_over_views
 
 CHECKPOINTS = Path("data/checkpoints")
 
@@ -73,7 +73,7 @@ def train(
 
     Raises InputError when the loss is no longer finite.
     """
-    network, execution = set_up_for(params, parts, classes)
+    network, execution = set_up_for(params, recipe, parts, classes)
     device = describe() | asdict(execution)
 
     def with_seed(seed: int) -> _OfSeed:
@@ -85,7 +85,7 @@ def train(
             "device": device,
         }
         with scope_of(execution):
-            model = with_normalization(network(), normalization)
+            model = to_train(network, normalization, execution)
             checkpoint = Checkpoint(_checkpoint(name, seed), fingerprint(files, settings))
             result = fit(
                 name,
@@ -99,13 +99,13 @@ def train(
                 checkpoint,
                 distillation,
             )
-        if execution.precision != "float32" or execution.devices > 1:  # what is kept computes alike everywhere
+        as_it_is = execution.precision == "float32" and execution.devices == 1 and not execution.fused_normalization
+        if not as_it_is:  # what is kept computes alike everywhere
             keras.config.set_dtype_policy("float32")
             weights, model = model.get_weights(), with_normalization(network(), normalization)
             model.set_weights(weights)
             keras.config.set_dtype_policy(execution.precision)
-        if recipe.test_time_mirror:
-            model = mirror_averaged(model)
+        model = averaged_over_views(model, recipe.test_time_mirror, recipe.test_time_shift)
         start = monotonic()
         probabilities = {part: predict(model, data.images, execution.shards) for part, data in parts.items()}
         seconds = monotonic() - start
@@ -119,7 +119,7 @@ def train(
 
 
 def set_up_for(
-    params: ModelParams, parts: Mapping[str, Part], classes: int
+    params: ModelParams, recipe: Recipe, parts: Mapping[str, Part], classes: int
 ) -> tuple[Callable[[], keras.Model], Execution]:
     """Set this process up for the network of `params`; gives what builds it, and how it is trained."""
     shape = parts["train"].images.shape[1:]
@@ -129,9 +129,20 @@ def set_up_for(
 
     cores = usable_cores()
     images = [len(data.labels) for data in parts.values()]
-    execution = execution_for(network, batch_size_of(params, len(parts["train"].labels)), cores, [*images, BATCH_SIZE])
+    batch_size = batch_size_of(params, len(parts["train"].labels))
+    execution = execution_for(network, batch_size, cores, [*images, BATCH_SIZE], recipe.cpu_precision)
     set_up(execution, cores)
     return network, execution
+
+
+def to_train(network: Callable[[], keras.Model], normalization: Normalization, execution: Execution) -> keras.Model:
+    """The model of raw pixels that `network` makes, in the form in which `execution` trains it."""
+    model = with_normalization(network(), normalization)
+    if not execution.fused_normalization:
+        return model
+    from pipeline.training.fused_normalization_tensorflow import with_fused_normalization
+
+    return with_fused_normalization(model)
 
 
 def _record(found: Sequence[_OfSeed], kept: _OfSeed) -> dict[str, Any]:
