@@ -15,6 +15,7 @@ from pipeline.artifacts import existing, read_json, write_csv
 from pipeline.errors import run
 from pipeline.params.reading import model_named, read_params
 
+MODELS = ["resnet", "airbench", "airbench_small", "airbench_long"]
 YARDSTICK, EPOCHS = "cnn2", 8  # the most accurate of the articles' systems, and its article's epochs
 
 
@@ -50,7 +51,7 @@ def main() -> None:
     """Time an epoch of each, round by round, and write ``accuracy.csv`` and the table of the page."""
     params = read_params()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
-    parser.add_argument("models", nargs="*", default=["resnet", "resnet_long"], help="default: resnet resnet_long")
+    parser.add_argument("models", nargs="*", default=MODELS, help=f"default: {' '.join(MODELS)}")
     parser.add_argument("--rounds", type=int, default=3, help="trainings of each (default: 3)")
     parser.add_argument("--images", type=int, default=12_000, help="images of an epoch (default: 12,000)")
     options = parser.parse_args()

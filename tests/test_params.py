@@ -124,19 +124,19 @@ MISTAKES = [
     ("    color: grey ", "    color: colour ", r"data\.images\.color: found 'colour', expected: .*'grey' or 'rgb'"),
     ("    dense128: {article: A,", "    dense: {article: A,", r"report\.claims\.dense: found .*the name of a model"),
     (
-        "    members: {resnet_long: all}",
+        "    members: {airbench_long: all}",
         "    members: {cnn9: kept}",
-        r"ensembles\.five_resnets\.members\.cnn9: found 'kept', expected: the name of a model; allowed: dense128, .*",
+        r"ensembles\.airbench_vote\.members\.cnn9: found 'kept', expected: the name of a model; allowed: dense128, .*",
     ),
     (
-        "    members: {resnet_long: all}",
-        "    members: {resnet_long: best}",
-        r"ensembles\.five_resnets\.members\.resnet_long: found 'best', expected: .*'kept' or 'all'",
+        "    members: {airbench_long: all}",
+        "    members: {airbench_long: best}",
+        r"ensembles\.airbench_vote\.members\.airbench_long: found 'best', expected: .*'kept' or 'all'",
     ),
     (
-        "    teacher: five_resnets",
+        "    teacher: airbench_vote",
         "    teacher: cnn2",
-        r"students\.resnet_taught\.teacher: found 'cnn2', expected: the name of an ensemble; allowed: five_resnets",
+        r"students\.resnet_taught\.teacher: found 'cnn2', expected: the name of an ensemble; allowed: airbench_vote",
     ),
     (
         "    temperature: 2.0",
@@ -153,11 +153,11 @@ MISTAKES = [
         "    wait: 0.5",
         r"students\.resnet_taught\.wait: found 0\.5, expected: no such key; allowed: ",
     ),
-    ("  five_resnets:", "  cnn2:", r"ensembles\.cnn2: found .*another name: models has one called so"),
+    ("  airbench_vote:", "  cnn2:", r"ensembles\.cnn2: found .*another name: models has one called so"),
     (
         "  resnet_taught:",
-        "  five_resnets:",
-        r"students\.five_resnets: found .*another name: ensembles has one called so",
+        "  airbench_vote:",
+        r"students\.airbench_vote: found .*another name: ensembles has one called so",
     ),
     ("  resnet_taught:", "  candidate:", r"students\.candidate: found .*another name"),
     ("  dense128:", "  candidate:", r"models\.candidate: found .*another name"),
@@ -247,14 +247,16 @@ def test_an_unknown_model_is_refused_with_those_there_are() -> None:
 
 def test_each_section_has_its_own_names() -> None:
     params = read_params(PARAMS)
-    assert params.names == [*params.models, "five_resnets", "resnet_taught"]
-    with pytest.raises(InputError, match=r"ensemble: found 'cnn1', expected one of five_resnets"):
+    assert params.names == [*params.models, "airbench_vote", "resnet_taught"]
+    with pytest.raises(InputError, match=r"ensemble: found 'cnn1', expected one of airbench_vote"):
         ensemble_named(params, "cnn1")
     with pytest.raises(InputError, match=r"student: found 'cnn1', expected one of resnet_taught"):
         student_named(params, "cnn1")
     assert network_named(params, "resnet_taught").architecture == "resnet"
-    with pytest.raises(InputError, match=r"'five_resnets', an ensemble without a network .*; its members are resnet"):
-        network_named(params, "five_resnets")
+    with pytest.raises(
+        InputError, match=r"'airbench_vote', an ensemble without a network .*; its members are airbench_long"
+    ):
+        network_named(params, "airbench_vote")
 
 
 def test_there_may_be_no_ensembles_and_no_students() -> None:

@@ -149,8 +149,8 @@ def test_the_command_prints_class_and_probabilities_of_a_test_image(trained: Tra
             "data/models/resnet_taught/model.keras: found no such file; `dvc repro distill@resnet_taught`",
         ),
         (
-            ["--model", "five_resnets", "--index", "1"],
-            "model: found 'five_resnets', an ensemble without a network of its own; its members are resnet",
+            ["--model", "airbench_vote", "--index", "1"],
+            "model: found 'airbench_vote', an ensemble without a network of its own; its members are airbench_long",
         ),
         (["--index", "3", "200"], "--index: found 200, expected 0 to 199"),
         (["--index", "-1"], "--index: found -1, expected 0 to 199"),
