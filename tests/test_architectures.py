@@ -164,3 +164,13 @@ def test_a_wide_residual_network_has_the_layers_that_its_name_counts() -> None:
     assert len(threes) + len(shortcuts) == 16
     assert [shape[-1] for shape in shortcuts] == [32, 64, 128]
     assert network.layers[-2].input.shape == (None, 7, 7, 128)
+
+
+@pytest.mark.parametrize(("pooled", "widths"), [("first", [14, 7, 7, 3]), ("second", [14, 14, 7, 7])])
+def test_the_convolution_of_each_pair_that_is_pooled_is_followed_by_smaller_maps(
+    pooled: str, widths: list[int]
+) -> None:
+    network = build("airbench", (28, 28, 1), 10, MODELS["airbench"].options | {"pooled": pooled})
+    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [layer.input.shape[1] for layer in convolutions] == [28, *widths]
+    assert network.count_params() == build("airbench", (28, 28, 1), 10, MODELS["airbench"].options).count_params()

@@ -31,7 +31,7 @@ from tests.killed import KilledAfter, KilledError
 PARAMS = read_params()
 MODELS = PARAMS.models
 # Of entries that differ in size or epochs alone, the quickest.
-DISTINCT = [name for name in MODELS if name not in {"dense128", "resnet", "airbench", "airbench_long"}]
+DISTINCT = [name for name in MODELS if name not in {"dense128", "resnet", "airbench"}]
 PLAIN = PARAMS.recipes["plain"]
 MINMAX = Normalization(offset=0, scale=255)
 
