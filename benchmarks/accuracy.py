@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("models", nargs="*", default=MODELS, help=f"default: {' '.join(MODELS)}")
     parser.add_argument("--rounds", type=int, default=3, help="trainings of each (default: 3)")
-    parser.add_argument("--images", type=int, default=12_000, help="images of an epoch (default: 12,000)")
+    parser.add_argument("--images", type=int, default=48_000, help="images of an epoch (default: 48,000, all)")
     options = parser.parse_args()
     if options.rounds < 1 or options.images < 1:
         parser.error("--rounds and --images are at least 1")
