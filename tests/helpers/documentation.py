@@ -2,7 +2,7 @@
 
 import re
 
-from tests.clone import ROOT, Clone
+from tests.helpers.clone import ROOT, Clone
 
 
 def shell_blocks(page: str) -> list[str]:

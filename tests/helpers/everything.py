@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from pipeline.params.reading import read_params
-from pipeline.params.recipes import WarmUpAndDecay
+from pipeline.config import LrSchedule, load_config
 
-PLAIN = read_params(Path(__file__).parents[1] / "params.yaml").recipes["plain"]
+PLAIN = load_config(Path(__file__).parents[2] / "params.yaml").recipes["plain"]
 EVERYTHING = PLAIN.model_copy(
     update={
         "flip": "alternating",
@@ -13,7 +12,7 @@ EVERYTHING = PLAIN.model_copy(
         "erase": 6,
         "mixup": 0.4,
         "label_smoothing": 0.1,
-        "schedule": WarmUpAndDecay(warm_up=0.3, decay="cosine"),
+        "schedule": LrSchedule(warm_up=0.3, decay="cosine"),
         "averaging": 0.8,
         "test_time_mirror": True,
         "test_time_shift": 1,

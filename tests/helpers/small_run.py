@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-
-from pipeline.artifacts import read_json, read_npz, write_csv, write_json, write_npz
 from pipeline.dataset.duplicates import duplicates_table
 from pipeline.dataset.idx import read_images, read_labels
+
+from pipeline.config import Published
 from pipeline.evaluation.confusion import confusion_table
 from pipeline.evaluation.predictions import SeedPredictions, kept_seed, read_predictions
-from pipeline.params.schema import Claim
+from pipeline.io import read_json, read_npz, write_csv, write_json, write_npz
 from pipeline.report.page.source import Source, read_source
 from pipeline.report.results import read_result
 
@@ -74,7 +74,7 @@ def small_source(data: Path, models: Sequence[str], classes: Sequence[str] = CLA
         test = predictions["test"].seeds[kept_seed(predictions["validation"])]
         table = confusion_table(test.labels, test.predicted, classes)
         write_csv(data / f"evaluation/{name}/confusion.csv", table)
-    claims = {models[0]: Claim(article="C", claim="91.6 %", accuracy=0.916)}
+    claims = {models[0]: Published(article="C", claim="91.6 %", accuracy=0.916)}
     return read_source([read_result(name, classes, data) for name in models], claims, data)
 
 
