@@ -1,21 +1,26 @@
-"""Fetch the raw files, from the first source that delivers them as pinned; images in folders are listed."""
+"""Fetch the raw files from the first source that delivers them as pinned, or list the images in folders."""
 
 from pathlib import Path
 
-from pipeline.artifacts import write_csv
-from pipeline.dataset.class_folders import list_images
-from pipeline.dataset.sources import fetch, raw_files
-from pipeline.errors import run
-from pipeline.params.reading import read_params
+from pipeline.config import IdxData, ImageData, load_config
+from pipeline.data.sources.class_folders import list_images
+from pipeline.data.sources.fetch import fetch
+from pipeline.io import run, write_csv
 
 
 def main() -> None:
     """Write ``data/raw``."""
-    data = read_params().data
+    data = load_config().data
     raw = Path("data/raw")
-    fetch(raw_files(data), data.sources, raw)
-    if data.format == "images":
-        write_csv(raw / "images.csv", list_images(data.images))
+    if isinstance(data, ImageData):
+        images = list_images(data.images)
+        write_csv(raw / "images.csv", images)
+        train = int((images["split"] == "train").sum())
+        print(f"{raw}/images.csv: {train:,} training and {len(images) - train:,} test images")
+    else:
+        files = data.idx.files if isinstance(data, IdxData) else data.csv.files
+        fetch(files, data.sources, raw)
+        print(f"{raw}: {', '.join(file.name for file in files)}")
 
 
 if __name__ == "__main__":

@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
-from pipeline.artifacts import write_csv
-from pipeline.dataset.duplicates import NEAR, duplicates_table
-from pipeline.dataset.prepared import read_prepared
-from pipeline.errors import run
+from pipeline.data.dataset import load_prepared
+from pipeline.data.duplicates import NEAR, duplicates_table
+from pipeline.io import run, write_csv
 
 
 def main() -> None:
     """Write ``data/duplicates.csv``."""
-    prepared = read_prepared(Path("data/prepared.npz"))
+    prepared = load_prepared(Path("data/prepared.npz"))
     table = duplicates_table(prepared["train_images"], prepared["test_images"])
-    write_csv(Path("data/duplicates.csv"), table)
-    exact = int((table["distance"] == 0).sum())
-    print(f"{exact:,} pairs of equal images, {len(table) - exact:,} others at most {NEAR:g} levels of 255 apart")
+    path = Path("data/duplicates.csv")
+    write_csv(path, table)
+    exact = int((table["rmse"] == 0).sum())
+    print(f"{path}: {exact:,} pairs of equal images, {len(table) - exact:,} others at most {NEAR:g} levels apart")
 
 
 if __name__ == "__main__":

@@ -1,32 +1,27 @@
-"""Decode the raw files, check them, find the normalization, and name the classes."""
+"""Decode and check the raw files, and name the classes."""
 
 from pathlib import Path
 
-from pipeline.artifacts import write_json, write_npz
-from pipeline.dataset.background import background
-from pipeline.dataset.consistency import check_consistency
-from pipeline.dataset.description import DESCRIPTION, Description
-from pipeline.dataset.formats import read_dataset
-from pipeline.dataset.normalize import statistics
-from pipeline.errors import run
-from pipeline.params.reading import read_params
+from pipeline.config import load_config
+from pipeline.data.description import DESCRIPTION, Description
+from pipeline.data.preprocess import background, blank, check_consistency, read_raw
+from pipeline.io import run, write_json, write_npz
 
 
 def main() -> None:
     """Write ``data/prepared.npz`` and ``data/dataset.json``."""
-    data = read_params().data
-    dataset, classes = read_dataset(data, Path("data/raw"))
-    check_consistency(dataset)
-    offset, scale = statistics(dataset.train_images, data.normalization)
-    write_npz(Path("data/prepared.npz"), {**dataset._asdict(), "offset": offset, "scale": scale})
-    write_json(DESCRIPTION, Description(classes=classes, background=background(dataset.train_images)).model_dump())
+    dataset, classes, labels = read_raw(load_config().data, Path("data/raw"))
+    check_consistency(dataset, classes)
+    prepared = Path("data/prepared.npz")
+    write_npz(prepared, dataset._asdict())
     train, test = dataset.train_images, dataset.test_images
+    write_json(DESCRIPTION, Description(classes=classes, background=background(train)).model_dump())
     height, width, channels = train.shape[1:]
     colours = "grey" if channels == 1 else "RGB"
+    blanks = int(blank(train).sum() + blank(test).sum())
     print(
-        f"{len(train):,} training and {len(test):,} test images of {height} × {width} pixels, {colours}, "
-        f"{len(classes)} classes, pixels from {train.min()} to {train.max()}; "
-        f"{data.normalization}: (pixel - {offset:g}) / {scale:g}"
+        f"{prepared}: {len(train):,} training and {len(test):,} test images of {height} × {width} pixels, {colours}, "
+        f"pixels from {train.min()} to {train.max()}, {blanks:,} images blank; {len(classes)} classes, {labels}"
     )
 
 

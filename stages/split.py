@@ -1,25 +1,32 @@
-"""Hold out a validation part of the training images; the test images stay apart."""
+"""Hold validation images out of the training images, and find the normalization of those that stay."""
 
+import sys
 from pathlib import Path
 
-from pipeline.artifacts import write_npz
-from pipeline.dataset.partition import partition
-from pipeline.dataset.prepared import check_partition, read_prepared
-from pipeline.errors import run
-from pipeline.params.reading import read_params
+from pipeline.config import load_config
+from pipeline.data.dataset import check_disjoint, load_prepared
+from pipeline.data.description import load_description
+from pipeline.data.split import normalization_statistics, stratified_split
+from pipeline.io import run, write_npz
 
 
 def main() -> None:
-    """Write ``data/split.npz``."""
-    split = read_params().split
-    prepared = read_prepared(Path("data/prepared.npz"))
+    """Write ``data/splits/NAME.npz``."""
+    name = sys.argv[1]
+    config = load_config()
+    split, method = config.splits[name], config.data.normalization
+    prepared = load_prepared(Path("data/prepared.npz"))
     labels = prepared["train_labels"]
-    train, validation = partition(labels, split.validation, split.seed)
-    check_partition(train, validation, len(labels))
-    write_npz(Path("data/split.npz"), {"train": train, "validation": validation})
+    parameter = f"splits.{name}.validation_size"
+    names = load_description().classes
+    train, validation = stratified_split(labels, split.validation_size, split.seed, parameter, names)
+    check_disjoint(train, validation, len(labels))
+    offset, scale = normalization_statistics(prepared["train_images"][train], method)
+    path = Path(f"data/splits/{name}.npz")
+    write_npz(path, {"train": train, "validation": validation, "offset": offset, "scale": scale})
     print(
-        f"{len(train):,} training, {len(validation):,} validation images, disjoint; "
-        f"{len(prepared['test_labels']):,} test images apart"
+        f"{path}: {len(train):,} training and {len(validation):,} validation images; "
+        f"{method}: (pixel - {offset:g}) / {scale:g}"
     )
 
 

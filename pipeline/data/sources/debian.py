@@ -1,4 +1,4 @@
-"""Files from a package of the machine's Debian or Ubuntu archive, fetched and unpacked without installing it."""
+"""Fetch files from a package of the machine's Debian or Ubuntu archive, without installing it."""
 
 import io
 import os
@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.dataset.delivery import Opener, SourceUnusableError
-from pipeline.dataset.folder import open_first
+from pipeline.data.sources.base import Opener, SourceUnavailableError, open_first
 
 LONGEST = 900  # seconds a command may take
 
@@ -34,11 +33,11 @@ def debian_package(package: str) -> Iterator[Opener]:
 
     The package comes from the archives that the machine's apt is set up for and is checked by it.
 
-    Raises SourceUnusableError where there is no apt-get or dpkg-deb, or when one fails.
+    Raises SourceUnavailableError if there is no apt-get or dpkg-deb, or one of them fails.
     """
     for command in ("apt-get", "dpkg-deb"):
         if shutil.which(command) is None:
-            raise SourceUnusableError(f"{command} is not on PATH")
+            raise SourceUnavailableError(f"{command} is not on PATH")
     with tempfile.TemporaryDirectory(prefix="debian-") as temporary:
         contents = _unpack(_download(package, Path(temporary)))
 
@@ -50,7 +49,7 @@ def debian_package(package: str) -> Iterator[Opener]:
 
 
 def _download(package: str, root: Path) -> Path:
-    """Fetch the lists and the package; gives the package's path."""
+    """Fetch the package lists and the package, and return the package's path."""
     (root / "lists" / "partial").mkdir(parents=True)
     (root / "cache" / "archives" / "partial").mkdir(parents=True)
     (root / "apt.conf").write_text(APT_CONFIGURATION.format(root=root))
@@ -59,7 +58,7 @@ def _download(package: str, root: Path) -> Path:
     # One archive of several may be out of reach and the package still be had, so only the download decides.
     downloaded = _run([*apt_get, "download", package], root)
     if downloaded.returncode != 0:
-        raise SourceUnusableError(f"apt-get failed: {_reason(updated.stderr + downloaded.stderr)}")
+        raise SourceUnavailableError(f"apt-get failed: {_reason(updated.stderr + downloaded.stderr)}")
     return next(root.glob("*.deb"))
 
 
@@ -67,23 +66,23 @@ def _unpack(archive: Path) -> Path:
     contents = archive.parent / "contents"
     unpacked = _run(["dpkg-deb", "--extract", str(archive), str(contents)], archive.parent)
     if unpacked.returncode != 0:
-        raise SourceUnusableError(f"dpkg-deb failed: {_reason(unpacked.stderr)}")
+        raise SourceUnavailableError(f"dpkg-deb failed: {_reason(unpacked.stderr)}")
     return contents
 
 
 def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run in `folder`; progress goes to the terminal, messages are kept."""
+    """Run a command in `folder`. Progress goes to the terminal, messages are kept."""
     environment = {**os.environ, "LC_ALL": "C"}
     try:
         return subprocess.run(  # noqa: S603  # no shell; the package's name is checked by the schema
             command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, timeout=LONGEST, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise SourceUnusableError(f"{command[0]} took longer than {LONGEST} seconds") from error
+        raise SourceUnavailableError(f"{command[0]} took longer than {LONGEST} seconds") from error
 
 
 def _reason(messages: str) -> str:
-    """The first error among the messages and the last, on one line."""
+    """Return the first error among the messages and the last, on one line."""
     lines = messages.splitlines() or ["no message"]
     errors = [line for line in lines if line.startswith(("E:", "W: Failed to fetch"))] or lines
     return "; ".join(dict.fromkeys([errors[0], errors[-1]]))

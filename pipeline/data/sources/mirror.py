@@ -1,4 +1,4 @@
-"""Files from an HTTPS mirror."""
+"""Fetch files from an HTTPS mirror."""
 
 import gzip
 import io
@@ -10,10 +10,10 @@ import requests
 from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
-from pipeline.dataset.delivery import LARGEST, Opener, SourceError, SourceUnusableError
+from pipeline.data.sources.base import LARGEST, Opener, SourceError, SourceUnavailableError
 
 TIMEOUTS = (10, 30)  # seconds to connect, and from one packet to the next
-SLOWEST = 10_000  # bytes a second, on average after the grace: a server that sends a byte now and then has stalled
+SLOWEST = 10_000  # bytes a second, on average after the grace: a server that sends one byte at a time has stalled
 GRACE = 30  # seconds
 
 
@@ -21,8 +21,8 @@ GRACE = 30  # seconds
 def https_mirror(url: str) -> Iterator[Opener]:
     """Offer the files below `url`, as NAME.gz or NAME, over HTTPS alone, also after redirects.
 
-    A file that is opened arrives with a progress bar; reading it raises SourceError when the connection breaks
-    or stalls, or the file is larger than `LARGEST`.
+    Reading an opened file moves a progress bar. It raises SourceError when the connection breaks or stalls, or the
+    file is larger than `LARGEST`.
     """
     with requests.Session() as session:
         session.adapters.pop("http://")
@@ -46,11 +46,11 @@ def https_mirror(url: str) -> Iterator[Opener]:
 
 @contextmanager
 def _responding(session: requests.Session, address: str) -> Iterator[requests.Response]:
-    """The response to a request; what goes wrong there or while it is read becomes SourceError."""
+    """Yield the response to a request. Errors of the request and of reading become SourceError."""
     try:
         response = session.get(address, headers={"Accept-Encoding": "identity"}, stream=True, timeout=TIMEOUTS)
     except (requests.ConnectionError, requests.Timeout) as error:
-        raise SourceUnusableError(f"no connection: {_cause(error)}") from error
+        raise SourceUnavailableError(f"no connection: {_cause(error)}") from error
     except requests.exceptions.InvalidSchema as error:
         raise SourceError(f"redirected away from HTTPS: {error}") from error
     except requests.RequestException as error:
@@ -63,9 +63,9 @@ def _responding(session: requests.Session, address: str) -> Iterator[requests.Re
 
 
 def _length(response: requests.Response) -> int | None:
-    """Bytes announced, if any.
+    """Return the number of bytes announced, if any.
 
-    Raises SourceError if they are too many, or if a page to look at comes in place of data.
+    Raises SourceError if they are too many, or if an HTML page comes in place of data.
     """
     if response.headers.get("Content-Type", "").startswith("text/html"):
         raise SourceError("found an HTML page, expected data")
@@ -76,7 +76,7 @@ def _length(response: requests.Response) -> int | None:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The first error of the chain, which says what happened; those after it repeat the address."""
+    """Return the first error of the chain, which says what happened. Later ones repeat the address."""
     while error.__context__ is not None:
         error = error.__context__
     return error
@@ -92,7 +92,7 @@ class _Body(io.BufferedIOBase):
         self._start = time.monotonic()
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Up to `size` bytes, as soon as there are some."""
+        """Read up to `size` bytes, as soon as there are some."""
         block: bytes = self._raw.read1(size)
         self._received += len(block)
         self._show(len(block))

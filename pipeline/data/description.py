@@ -1,6 +1,7 @@
-"""What later stages have to know of the data beside the arrays: ``data/dataset.json``, written by ``preprocess``.
+"""Describe the data beside the arrays, in ``data/dataset.json``, which the stage ``preprocess`` writes.
 
-It is a file of its own, so that another name for a class trains nothing again.
+It is a file of its own, so that another name for a class trains nothing again. It is a module of its own, so that a
+change of how data is read scores nothing again.
 """
 
 from pathlib import Path
@@ -8,8 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline.artifacts import existing
-from pipeline.errors import InputError
+from pipeline.io import InputError, require_output
 
 DESCRIPTION = Path("data/dataset.json")
 
@@ -23,13 +23,13 @@ class Description(BaseModel):
     background: Literal["dark", "light"] | None
 
 
-def read_description(path: Path = DESCRIPTION) -> Description:
-    """Read the description of the data.
+def load_description(path: Path = DESCRIPTION) -> Description:
+    """Load the description of the data.
 
     Raises InputError if the file is absent or holds anything else.
     """
     try:
-        return Description.model_validate_json(existing(path, "preprocess").read_bytes())
+        return Description.model_validate_json(require_output(path, "preprocess").read_bytes())
     except ValidationError as error:
         wrong = error.errors()[0]
         place = ".".join(map(str, wrong["loc"])) or "the file"

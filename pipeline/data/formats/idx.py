@@ -1,4 +1,4 @@
-"""The IDX form of LeCun's MNIST: a magic number, the dimensions, then one unsigned byte a value."""
+"""Read the IDX format of LeCun's MNIST: a magic number, the dimensions, then one unsigned byte a value."""
 
 import math
 import struct
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import InputError
+from pipeline.io import InputError
 
 UNSIGNED_BYTE = 0x08
 
@@ -29,7 +29,7 @@ def read_labels(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def _read(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
-    """Read an array after the header has been held against the file's length, so that it cannot ask for more."""
+    """Read an array. The header is checked against the file's length first, so that it cannot ask for more memory."""
     header = 4 + 4 * dimensions
     with path.open("rb") as file:
         start = file.read(header)
@@ -49,5 +49,5 @@ def _read(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
 
 
 def label_place(path: Path, image: int) -> str:
-    """Where the label of an image stands, the image being counted from 0."""
+    """Return where the label of an image stands. Images count from 0."""
     return f"{path}: image {image:,} (counted from 0)"

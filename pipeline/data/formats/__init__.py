@@ -1,0 +1,1 @@
+"""How raw files become arrays: IDX, CSV, image files."""

@@ -1,0 +1,184 @@
+"""Read PNG and JPEG files as pixels."""
+
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+
+from pipeline.data.messages import printable
+from pipeline.io import InputError
+
+FORMATS = ["PNG", "JPEG"]
+MODES: dict[int, Literal["L", "RGB"]] = {1: "L", 3: "RGB"}  # Pillow's names, by number of channels
+BYTES_PER_PIXEL = 16  # while an image is decoded: four channels, and copies of them
+DEPTHS = (8, 12, 16)  # bits a pixel that cameras and scanners write into PNG files of 16 bits
+FAINT = 16  # grey levels; a picture that varies by less can hardly be seen
+# How other files begin, and at which byte.
+SIGNATURES = {
+    (8, b"WEBP"): "a WebP image",
+    (0, b"BM"): "a BMP image",
+    (0, b"GIF8"): "a GIF image",
+    (0, b"II*\0"): "a TIFF image",
+    (0, b"MM\0*"): "a TIFF image",
+    (4, b"ftypavif"): "an AVIF image",
+    (4, b"ftyphei"): "a HEIC image",
+    (4, b"ftypmif1"): "a HEIC image",
+    (0, b"%PDF"): "a PDF document",
+    (0, b"<svg"): "an SVG drawing",
+    (0, b"<!DOCTYPE"): "an HTML page",
+    (0, b"<html"): "an HTML page",
+    (0, b"version https://git-lfs"): "a pointer of Git LFS, whose file `git lfs pull` fetches",
+}
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# Pillow's bound on pixels is for servers, and its warning names no file: `_check_memory` takes its place. Its bound on
+# one text of a PNG refuses what editors write; the bound on all texts of a file, 64 MiB, stays.
+Image.MAX_IMAGE_PIXELS = None
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
+
+
+def check_image(path: Path) -> None:
+    """Check the file's first bytes alone, which is quick for thousands.
+
+    Raises InputError unless it is a PNG or JPEG file of one picture.
+    """
+    with _open(path):
+        pass
+
+
+def read_image(path: Path, channels: int, size: tuple[int, int] | None) -> npt.NDArray[np.uint8]:
+    """Read the pixels of an image, uint8 (height, width, channels).
+
+    With a `size`, the image keeps its proportions, and what it leaves free is filled with the median of its border. An
+    image of just that size is not resampled. 16 bits a channel become 8, CMYK is converted, and a photograph is turned
+    as its camera says. Transparent pixels become white, or black where the drawing could not be seen on white.
+
+    Args:
+        path: The file.
+        channels: 1 for grey; 3 for red, green and blue.
+        size: The height and width to bring the image to; None takes it as it is.
+
+    Returns:
+        The pixels.
+
+    Raises:
+        InputError: The file is damaged, an animation, too large for the memory, or no PNG or JPEG image.
+    """
+    mode = MODES[channels]
+    with _open(path) as image:
+        # Lets a JPEG be decoded in grey, and at a fraction of its size.
+        image.draft(mode, (4 * size[1], 4 * size[0]) if size else image.size)
+        _check_memory(image)
+        picture = _convert(_upright(image), mode)
+    if size is not None:
+        picture = _fit(picture, *size)
+        filling = np.median(border(_pixels(picture)), axis=0).astype(int)
+        picture = ImageOps.pad(picture, (size[1], size[0]), color=tuple(filling.tolist()))
+    return _pixels(picture)
+
+
+def border(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return the outermost pixels of an image (height, width, channels), each once: (pixels, channels)."""
+    outer = np.ones(pixels.shape[:2], dtype=bool)
+    outer[1:-1, 1:-1] = False
+    return pixels[outer]
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Image.Image]:
+    """Yield the image, whose pixels are read when they are asked for. What is wrong with it becomes InputError."""
+    place = printable(path)
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            if image.format == "PNG" and getattr(image, "is_animated", False):
+                raise ValueError("an animation")
+            yield image
+    except UnidentifiedImageError as error:
+        raise InputError(f"{place}: found {_name_content(path)}, expected a PNG or JPEG image") from error
+    except (MemoryError, OSError, SyntaxError, ValueError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        raise InputError(f"{place}: expected a readable image, found: {reason}") from error
+
+
+def _name_content(path: Path) -> str:
+    """Say what a file holds that is no image of ours, by its first bytes."""
+    with path.open("rb") as file:
+        start = file.read(64)
+    for (offset, signature), content in SIGNATURES.items():
+        if start[offset : offset + len(signature)].lower() == signature.lower():
+            return content
+    return "another kind of file" if start else "an empty file"
+
+
+def _check_memory(image: Image.Image) -> None:
+    """Raise ValueError if the image would take more than half of the machine's memory while it is decoded."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if image.width * image.height * BYTES_PER_PIXEL > memory // 2:
+        raise ValueError(f"{image.height:,} × {image.width:,} pixels, too many for this machine's memory")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn a photograph as its camera says. Other tags are not looked at, and a damaged one is passed over."""
+    image.load()
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except (AttributeError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error):
+        orientation = None
+    turn = TURNS.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
+def _convert(image: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
+    """Return the image in 256 greys, or in red, green and blue of 256 levels each."""
+    if image.mode.startswith("I"):
+        image = _eight_bits(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        on_white, on_black = (
+            Image.alpha_composite(Image.new("RGBA", image.size, ground), image).convert("RGB")
+            for ground in ("white", "black")
+        )
+        image = on_black if _range(on_white) < FAINT <= _range(on_black) else on_white
+    return image.convert(mode)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale 16 bits to 8, which Pillow's own conversion cuts off.
+
+    Many files of 16 bits hold values of 8 or 12 only, and would come out black: the largest value of the file says how
+    many bits it uses.
+    """
+    values = np.asarray(image).astype(np.uint32)
+    depth = next(depth for depth in DEPTHS if values.max() < 2**depth)
+    return Image.fromarray((values >> (depth - 8)).astype(np.uint8))
+
+
+def _range(image: Image.Image) -> int:
+    """Return the largest difference of two values of one channel."""
+    pixels = _pixels(image)
+    return int((pixels.max(axis=(0, 1)) - pixels.min(axis=(0, 1))).max())
+
+
+def _fit(image: Image.Image, height: int, width: int) -> Image.Image:
+    """Return the image in its proportions, as large as fits."""
+    scale = min(height / image.height, width / image.width)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
+    return np.asarray(image).reshape(image.height, image.width, -1)

@@ -1,0 +1,50 @@
+"""What error messages about data share: readable paths, several faults at once, the number of classes."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike, fspath
+
+from pipeline.io import InputError
+
+MOST_FAULTS = 20  # that one run names; whoever has more has one cause for them
+FEWEST_CLASSES, MOST_CLASSES = 2, 256  # a label is one byte
+
+
+def printable(path: str | PathLike[str]) -> str:
+    r"""Return a path as text on one line, quoted and escaped if it holds anything that is not printable.
+
+    >>> printable("data/local/cat 1.png"), printable("data/local/a\nb.png")
+    ('data/local/cat 1.png', "'data/local/a\\nb.png'")
+    """
+    text = fspath(path)
+    return text if text.isprintable() else repr(text)
+
+
+class Faults:
+    """Collect the errors of many files, so that one run names up to twenty of them."""
+
+    def __init__(self) -> None:
+        self._messages: list[str] = []
+
+    @contextmanager
+    def collect(self) -> Iterator[None]:
+        """Keep an InputError of the block for later. The twentieth ends the search."""
+        try:
+            yield
+        except InputError as error:
+            self._messages.append(str(error))
+            if len(self._messages) == MOST_FAULTS:
+                self._messages.append(f"stopped after {MOST_FAULTS} faults")
+                self.check()
+
+    def check(self) -> None:
+        """Raise InputError with one line for each fault that was collected."""
+        if self._messages:
+            raise InputError("\n".join(self._messages))
+
+
+def check_class_count(classes: Sequence[str], place: str) -> None:
+    """Raise InputError, beginning with `place`, unless there are 2 to 256 classes."""
+    if not FEWEST_CLASSES <= len(classes) <= MOST_CLASSES:
+        expected = f"{FEWEST_CLASSES} to {MOST_CLASSES}"
+        raise InputError(f"{place}: found {len(classes):,} classes, expected {expected}")

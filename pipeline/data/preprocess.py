@@ -1,0 +1,174 @@
+"""Turn raw files of any format into checked arrays, and name their classes."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.config import DataConfig, IdxData, ImageData
+from pipeline.data.formats.csv import read_table, row_place
+from pipeline.data.formats.idx import label_place, read_images, read_labels
+from pipeline.data.formats.image_folder import read_listed
+from pipeline.data.formats.images import border
+from pipeline.data.messages import check_class_count
+from pipeline.io import InputError
+
+NEARLY_ALL = 0.95  # of the images; of Fashion-MNIST's 70,000, all have a dark border
+
+Array = npt.NDArray[np.uint8]
+Place = Callable[[int], str]
+"""Return where the label of an image stands, given the image's index."""
+
+
+class RawDataset(NamedTuple):
+    """Images, uint8 (n, height, width, channels), and labels, uint8 (n,) and counted from 0, of training and test."""
+
+    train_images: Array
+    train_labels: Array
+    test_images: Array
+    test_labels: Array
+
+
+def read_raw(data: DataConfig, folder: Path) -> tuple[RawDataset, list[str], str]:
+    """Read the raw files in the format that `data` names.
+
+    Args:
+        data: The section ``data`` of the parameters.
+        folder: The folder of the raw files.
+
+    Returns:
+        The arrays, the class names, and where the labels were found, in words.
+
+    Raises:
+        InputError: Something is wrong with a file, which the message names.
+    """
+    if isinstance(data, ImageData):
+        arrays, classes = read_listed(folder / "images.csv", data.images, data.classes)
+        return RawDataset(**arrays), classes, "labels from the folders' names"
+    if isinstance(data, IdxData):
+        labels = folder / data.idx.train_labels.name, folder / data.idx.test_labels.name
+        images = folder / data.idx.train_images.name, folder / data.idx.test_images.name
+        (train_images, test_images), (train, test) = map(read_images, images), map(read_labels, labels)
+        places, transposed = [partial(label_place, file) for file in labels], data.idx.transposed
+        source = f"labels from {labels[0].name}"
+    else:
+        tables = folder / data.csv.train.name, folder / data.csv.test.name
+        (train_images, train), (test_images, test) = map(read_table, tables)
+        places, transposed = [partial(row_place, table) for table in tables], data.csv.transposed
+        source = "labels from column 1"
+    found = _summarize(np.unique(train).tolist())
+    train, test, classes = encode_labels(train, test, data.classes, places)
+    train_images, test_images = (_add_channel(images, transposed) for images in (train_images, test_images))
+    return RawDataset(train_images, train, test_images, test), classes, f"{source}: {found}"
+
+
+def _summarize(labels: Sequence[int]) -> str:
+    """Return sorted labels in words.
+
+    >>> _summarize([0, 1, 2]), _summarize([0, 1, 5])
+    ('0 to 2', '0, 1, 5')
+    """
+    consecutive = labels[-1] - labels[0] == len(labels) - 1
+    return f"{labels[0]} to {labels[-1]}" if consecutive else ", ".join(map(str, labels))
+
+
+def _add_channel(images: Array, transposed: bool) -> Array:
+    """Return images (n, height, width, 1) from (n, height, width), or from (n, width, height) if transposed."""
+    return np.ascontiguousarray(images.swapaxes(1, 2) if transposed else images)[..., np.newaxis]
+
+
+def encode_labels(
+    train: Array, test: Array, names: Sequence[str] | None, places: Sequence[Place]
+) -> tuple[Array, Array, list[str]]:
+    """Encode labels as 0, 1, 2, … in their order, and name the classes.
+
+    Args:
+        train: Labels of the training images, uint8 (n,).
+        test: Labels of the test images, uint8 (n,).
+        names: Names of the labels in their order, which may have gaps; None takes the training labels as names.
+        places: Where a label stands in the training and in the test data, for error messages.
+
+    Returns:
+        The numbered labels of training and of test, and the class names.
+
+    Raises:
+        InputError: There are more or fewer names than training labels, a test label that no training image has, or too
+            few classes.
+    """
+    values, first_images = np.unique(train, return_index=True)
+    if names is None:
+        names = [str(value) for value in values.tolist()]
+    elif len(names) != len(values):
+        _refuse_names(values.tolist(), first_images.tolist(), names, places[0])
+    check_class_count(names, "training labels")
+    strange = np.flatnonzero(~np.isin(test, values))
+    if strange.size:
+        image = int(strange[0])
+        raise InputError(f"{places[1](image)}: found label {test[image]}, which no training image has")
+    train, test = (np.searchsorted(values, labels).astype(np.uint8) for labels in (train, test))
+    return train, test, list(names)
+
+
+def _refuse_names(values: Sequence[int], first_images: Sequence[int], names: Sequence[str], place: Place) -> None:
+    """Raise InputError that says which name has no image, or which label no name, as consecutive labels would have."""
+    first = values[0]
+    for value, image in zip(values, first_images, strict=True):
+        if value - first >= len(names):
+            expected = f"{first} to {first + len(names) - 1}, the {len(names)} of data.classes"
+            raise InputError(f"{place(image)}: found label {value}, expected {expected}")
+    absent = ", ".join(name for label, name in enumerate(names, start=first) if label not in values)
+    raise InputError(f"training labels: found no image of {absent}, expected each of data.classes")
+
+
+def check_consistency(dataset: RawDataset, classes: Sequence[str]) -> None:
+    """Refuse a data set whose arrays do not fit each other, or from which nothing can be learned.
+
+    Raises InputError unless training and test have images and as many labels, all images have one shape, each class has
+    a training image that is not blank, and the test images are of two classes at least.
+    """
+    _check_lengths("training", dataset.train_images, dataset.train_labels)
+    _check_lengths("test", dataset.test_images, dataset.test_labels)
+    found, expected = dataset.test_images.shape[1:], dataset.train_images.shape[1:]
+    if found != expected:
+        raise InputError(f"test images: found shape {found}, expected {expected} as of the training images")
+    seen = set(dataset.train_labels[~blank(dataset.train_images)].tolist())
+    unseen = [name for label, name in enumerate(classes) if label not in seen]
+    if unseen:
+        lacking = f"nothing but blank images, of one value in all pixels, of {', '.join(unseen)}"
+        raise InputError(f"training images: found {lacking}; expected a picture of each class")
+    if len(set(dataset.test_labels.tolist())) < 2:
+        raise InputError(
+            f"test labels: found {classes[dataset.test_labels[0]]} alone, expected at least 2 classes, so that a test can tell them"
+        )
+
+
+def _check_lengths(split: str, images: Array, labels: Array) -> None:
+    if len(images) == 0:
+        raise InputError(f"{split} images: found none, expected at least 1")
+    if len(labels) != len(images):
+        raise InputError(f"{split} labels: found {len(labels):,}, expected {len(images):,}, one an image")
+
+
+def blank(images: Array) -> npt.NDArray[np.bool_]:
+    """Return which of the images (n, height, width, channels) have one value in all pixels, bool (n,)."""
+    pixels = images.reshape(len(images), -1)
+    return np.asarray(pixels.min(axis=1) == pixels.max(axis=1))
+
+
+def background(images: Array) -> Literal["dark", "light"] | None:
+    """Return whether nearly all images (n, height, width, channels) have a border darker or lighter than middle grey.
+
+    None says that it is neither, or that the images are in colour: inverted, these would be something else.
+    """
+    if images.shape[-1] > 1:
+        return None
+    light = np.mean([is_light(image) for image in images])
+    return "light" if light >= NEARLY_ALL else "dark" if light <= 1 - NEARLY_ALL else None
+
+
+def is_light(image: Array) -> bool:
+    """Return whether the border of an image (height, width, channels) is on average lighter than middle grey."""
+    return bool(border(image).mean() > 127.5)

@@ -1,0 +1,1 @@
+"""Where raw files come from: HTTPS mirrors, Debian packages, local folders."""

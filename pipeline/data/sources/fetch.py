@@ -1,0 +1,79 @@
+"""Fetch raw files from the first of several sources that has them with the pinned SHA-256."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from pipeline.config import DebianSource, FolderSource, RawFile, Source, UrlSource
+from pipeline.data.messages import printable
+from pipeline.data.sources.base import Opener, SourceError, SourceUnavailableError, local_folder, save_verified
+from pipeline.data.sources.debian import debian_package
+from pipeline.data.sources.mirror import https_mirror
+from pipeline.io import InputError
+
+
+def fetch(files: Sequence[RawFile], sources: Sequence[Source], folder: Path) -> None:
+    """Fetch each file from the first source that delivers its SHA-256, and save it decompressed.
+
+    A file without a pinned SHA-256 is accepted from a `FolderSource` only. A source that fails is named on stderr
+    with its reason, and the next one is tried.
+
+    Args:
+        files: The files to fetch.
+        sources: Where to look for them, in this order.
+        folder: The folder to save them in.
+
+    Raises:
+        InputError: No source delivers some file. The message lists every source and reason. No partial file is left.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    missing, failures = list(files), []
+    for source in sources:
+        if missing:
+            missing, reasons = _fetch_from(source, missing, folder)
+            for reason in reasons:
+                print(reason, file=sys.stderr)
+            failures += reasons
+    if missing:
+        names = ", ".join(file.name for file in missing)
+        raise InputError("\n  ".join([f"data.sources: found none that delivers {names}:", *failures]))
+
+
+def _fetch_from(source: Source, files: list[RawFile], folder: Path) -> tuple[list[RawFile], list[str]]:
+    """Ask one source for `files`. Return those still missing, and why."""
+    kind, address = next(iter(source))
+    place = f"{kind}: {printable(address)}"
+    accepted = [file for file in files if file.sha256 is not None or isinstance(source, FolderSource)]
+    reasons = [
+        f"{place}: {file.name}: its sha256 is null, so that only a folder may deliver it"
+        for file in files
+        if file not in accepted
+    ]
+    if not accepted:
+        return files, reasons
+    delivered = []
+    try:
+        with _open_source(source) as open_file:
+            for file in accepted:
+                try:
+                    with open_file(file.name) as stream:
+                        save_verified(stream, file, folder / file.name)
+                    delivered.append(file)
+                except SourceUnavailableError:
+                    raise
+                except SourceError as reason:
+                    reasons.append(f"{place}: {file.name}: {reason}")
+    except SourceUnavailableError as reason:
+        reasons.append(f"{place}: {reason}")
+    return [file for file in files if file not in delivered], reasons
+
+
+def _open_source(source: Source) -> AbstractContextManager[Opener]:
+    match source:
+        case UrlSource():
+            return https_mirror(source.url)
+        case DebianSource():
+            return debian_package(source.debian)
+        case FolderSource():
+            return local_folder(Path(source.folder))

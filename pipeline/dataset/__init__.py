@@ -1,1 +1,0 @@
-"""From files on the net to validated arrays: sources, formats, normalization, partition."""
