@@ -222,7 +222,23 @@ class ImageData(_Data):
     images: ImageFolders
 
 
-DataConfig = Annotated[IdxData | CsvData | ImageData, Discriminator("format")]
+def _format_tag(data: Any) -> str | None:
+    """Return the tag of the data's format, which no key of the data has as its name."""
+    name = data.get("format") if isinstance(data, dict) else getattr(data, "format", None)
+    return f"format {name}" if name in ("idx", "csv", "images") else None
+
+
+DataConfig = Annotated[
+    Annotated[IdxData, Tag("format idx")]
+    | Annotated[CsvData, Tag("format csv")]
+    | Annotated[ImageData, Tag("format images")],
+    Discriminator(
+        _format_tag,
+        custom_error_type="format",
+        custom_error_message="format is one of idx, csv, images",
+        custom_error_context={"key": "format"},
+    ),
+]
 
 
 class SplitConfig(StrictModel):
@@ -379,7 +395,7 @@ class Pipeline(StrictModel):
     def refuse_wrong_names(self, info: ValidationInfo) -> Self:
         """Refuse reserved names, recipes and splits that do not exist, and names of another pipeline's models."""
         context = info.context or {}
-        taken = RESERVED | {name: f"{PARAMS} has a model of this name" for name in context.get("models", ())}
+        taken = RESERVED | dict.fromkeys(context.get("models", ()), f"{PARAMS} has a model of this name")
         splits = self.splits if isinstance(self, Config) else context.get("splits", {})
         for name, model in self.models.items():
             if name in taken:

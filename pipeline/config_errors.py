@@ -49,7 +49,7 @@ def load_settings(path: Path, schema: type[Settings], holds: str, context: Mappi
 
 
 def _explain(path: Path, text: str, values: Any, errors: Sequence[ErrorDetails]) -> list[str]:
-    """Return one line for each wrong key. The alternatives of a union are joined by "or"."""
+    """Return one line for each wrong key, in the file's order. The alternatives of a union are joined by "or"."""
     expected: dict[tuple[str | int, ...], list[str]] = {}
     found: dict[tuple[str | int, ...], str] = {}
     for error in errors:
@@ -57,10 +57,11 @@ def _explain(path: Path, text: str, values: Any, errors: Sequence[ErrorDetails])
         expected.setdefault(keys, []).append(error["msg"])
         found[keys] = "nothing" if error["type"] == "missing" else _shorten(_lookup(values, keys))
     root = YAML(typ="safe").compose(text)
+    lines = {keys: _line(root, keys) for keys in expected}
     return [
-        f"{path}:{_line(root, keys)}: {'.'.join(map(str, keys)) or 'the file'}: "
-        f"found {found[keys]}, expected: {' or '.join(messages)}"
-        for keys, messages in expected.items()
+        f"{path}:{lines[keys]}: {'.'.join(map(str, keys)) or 'the file'}: "
+        f"found {found[keys]}, expected: {' or '.join(expected[keys])}"
+        for keys in sorted(expected, key=lambda keys: lines[keys])
     ]
 
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,16 +13,17 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
-from pipeline.dataset.idx import read_images, read_labels
-from pipeline.report.page.source import Source
-from tests.clone import Clone, clone_working_tree
-from tests.small_run import MODELS, small_source, write_small_run
+from pipeline.data.formats.idx import read_images, read_labels
+from tests.helpers.clone import Clone, clone_working_tree
+
+if TYPE_CHECKING:
+    from pipeline.report.page.source import Source
 
 settings.register_profile("pipeline", deadline=None)  # a busy machine is no failure
 settings.load_profile("pipeline")
 
 
-LONGEST = ["teams", "sweeps", "sweeps_on_ray", "experiments", "own_data", "students", "kills"]
+LONGEST = ["teams", "sweeps", "sweeps_on_ray", "experiments", "own_data", "kills"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -69,14 +71,18 @@ def labels(raw_folder: Path) -> npt.NDArray[np.uint8]:
 @pytest.fixture(scope="module")
 def data(raw_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the stages before the report leave: four models, whose predictions are drawn at random."""
+    from tests.helpers.small_run import write_small_run  # imports the report, which most tests do without
+
     folder = tmp_path_factory.mktemp("data")
     write_small_run(raw_folder, folder)
     return folder
 
 
 @pytest.fixture(scope="module")
-def source(data: Path) -> Source:
+def source(data: Path) -> "Source":
     """The same, read for the page."""
+    from tests.helpers.small_run import MODELS, small_source
+
     return small_source(data, list(MODELS))
 
 

@@ -1,6 +1,8 @@
 """What reruns when something changes: real DVC in a clone with the models dense128 (the candidate), cnn1 and mlp."""
 
-from tests.clone import Clone, Repro
+from dvc.utils.serialize import load_yaml
+
+from tests.helpers.clone import Clone, Repro, add_frontier
 
 NOTHING: set[str] = set()
 
@@ -10,7 +12,7 @@ def test_a_second_run_runs_nothing(clone: Clone) -> None:
     assert clone.run("dvc", "status").strip() == "Data and pipelines are up to date."
 
 
-def test_a_learning_rate_reruns_its_model_and_changing_it_back_restores(clone: Clone) -> None:
+def test_a_learning_rate_reruns_its_model_and_back_restores(clone: Clone) -> None:
     changed = {"train@cnn1", "evaluate@cnn1", "report"}
     clone.change("models.cnn1.optimizer.learning_rate", 0.002)
     assert clone.dvc("repro").ran == changed
@@ -23,7 +25,7 @@ def test_a_learning_rate_reruns_its_model_and_changing_it_back_restores(clone: C
 
 
 def test_a_recipe_retrains_the_models_that_name_it(clone: Clone) -> None:
-    clone.change("recipes.fast.shift", 1)
+    clone.change("recipes.fast.translate", 1)
     assert clone.dvc("repro").ran == NOTHING
     clone.change("models.cnn1.recipe", "fast")
     assert clone.dvc("repro", "train@dense128", "train@cnn1", "train@mlp").ran == {"train@cnn1"}
@@ -31,11 +33,10 @@ def test_a_recipe_retrains_the_models_that_name_it(clone: Clone) -> None:
     assert "test image 15" in predicted
 
 
-def test_editing_an_architecture_reruns_that_one_alone_and_its_evaluation_if_it_predicts_otherwise(
-    clone: Clone,
-) -> None:
+def test_an_architecture_retrains_its_models_alone(clone: Clone) -> None:
     clone.replace("pipeline/architectures/cnn1.py", "Dropout(0.5)", "Dropout(0.4)")
     clone.replace("pipeline/architectures/mlp.py", '"""', '"""Edited, to no effect. ')
+    # What predicts as before is not evaluated again.
     assert clone.repro_without_report() == {"train@cnn1", "evaluate@cnn1", "train@mlp", "report"}
 
 
@@ -45,22 +46,56 @@ def test_editing_the_report_trains_nothing(clone: Clone) -> None:
 
 
 def test_editing_the_evaluation_trains_nothing(clone: Clone) -> None:
-    clone.replace("pipeline/evaluation/scores.py", '"""', '"""Edited. ')
+    clone.replace("pipeline/evaluation/metrics.py", '"""', '"""Edited. ')
     assert clone.dvc("repro", "--dry").ran == {"evaluate@dense128", "evaluate@cnn1", "evaluate@mlp", "report"}
 
 
-def test_the_seed_of_the_split_retrains_all(clone: Clone) -> None:
-    clone.change("split.seed", 1)
-    assert clone.dvc("repro", "split").ran == {"split"}
+def test_the_seed_of_a_split_retrains_its_models(clone: Clone) -> None:
+    clone.change("splits.standard.seed", 1)
+    assert clone.dvc("repro", "split@standard").ran == {"split@standard"}
+    assert clone.dvc("repro", "--dry").ran == {"train@dense128", "train@cnn1", "report"}
+
+
+def test_normalization_retrains_all(clone: Clone) -> None:
+    clone.change("data.normalization", "standard")
+    assert clone.dvc("repro", "split").ran == {"split@standard", "split@article_d"}
     assert clone.dvc("repro", "--dry").ran == {"train@dense128", "train@cnn1", "train@mlp", "report"}
 
 
-def test_another_name_for_a_class_evaluates_again_and_trains_nothing(clone: Clone) -> None:
+def test_a_class_name_evaluates_again_and_trains_nothing(clone: Clone) -> None:
     clone.replace("params.yaml", "T-shirt/top", "T-shirt")
-    assert clone.dvc("repro", "train@cnn1", "evaluate@cnn1").ran == {"preprocess", "evaluate@cnn1"}
+    ran = clone.dvc("repro", "train@cnn1", "evaluate@cnn1").ran
+    assert ran - {"split@standard"} == {"preprocess", "evaluate@cnn1"}
     assert "T-shirt\n" in (clone.folder / "data/evaluation/cnn1/confusion.csv").read_text()
 
 
-def test_a_claim_reruns_the_report_alone(clone: Clone) -> None:
-    clone.change("report.claims.cnn1.claim", "about 92 %")
+def test_a_published_figure_reruns_the_report_alone(clone: Clone) -> None:
+    clone.replace("published.yaml", "claim: 91.6 %", "claim: about 92 %")
     assert clone.dvc("repro", "--dry").ran == {"report"}
+
+
+def test_compiled_modules_are_no_dependency(clone: Clone) -> None:
+    (clone.folder / "pipeline/training/__pycache__").mkdir(exist_ok=True)
+    (clone.folder / "pipeline/training/__pycache__/x.pyc").write_bytes(b"x")
+    assert clone.dvc("repro") == Repro(NOTHING, NOTHING)
+
+
+def test_the_frontier_runs_only_when_asked(clone: Clone) -> None:
+    add_frontier(clone, "airbench_small")
+    assert clone.dvc("repro") == Repro(NOTHING, NOTHING)
+    ran = clone.dvc("repro", "frontier/dvc.yaml").ran
+    assert ran == {
+        f"frontier/dvc.yaml:{stage}" for stage in ("train@airbench_small", "evaluate@airbench_small", "report")
+    }
+    assert clone.dvc("repro", "-P") == Repro(NOTHING, NOTHING)
+    assert "airbench_small" in (clone.folder / "frontier/reports/results.md").read_text()
+    assert load_yaml(clone.folder / "dvc.lock")["stages"].keys() == {
+        "download",
+        "preprocess",
+        "split@standard",
+        "split@article_d",
+        "duplicates",
+        *(f"{stage}@{model}" for stage in ("train", "evaluate") for model in ("dense128", "cnn1", "mlp")),
+        "candidate",
+        "report",
+    }

@@ -1,4 +1,4 @@
-"""The code that ``dvc.yaml`` declares for a stage is the code that the stage imports, no more and no less."""
+"""The code that a stage imports lies in the files and folders that ``dvc.yaml`` declares for it."""
 
 import ast
 from pathlib import Path
@@ -8,34 +8,52 @@ import grimp
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.params.options import architectures
+from pipeline.config import architectures
 
-STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
+FILES = ["dvc.yaml", "frontier/dvc.yaml"]
+STAGES: list[tuple[str, dict[str, Any]]] = [
+    (f"{path}:{name}", stage.get("do", stage))
+    for path in FILES
+    for name, stage in YAML(typ="safe", pure=True).load(Path(path))["stages"].items()
+]
 GRAPH = grimp.build_graph("pipeline", "stages", cache_dir=None)
-THE_ARCHITECTURE = "pipeline/architectures/${item.architecture}.py"
+# The schema can refuse but not change a value, so that it cannot change a result.
+UNDECLARED = {"pipeline.config", "pipeline.config_errors"}
 
 
-def script_of(stage: str) -> str:
-    """The script that a stage runs: ``python -m stages.SCRIPT``."""
-    _, _, module, *_ = STAGES[stage].get("do", STAGES[stage])["cmd"].split()
-    return str(module.removeprefix("stages."))
+def path_of(module: str) -> str:
+    """The file of a module; of a package, which has a docstring alone, its folder."""
+    path = Path(module.replace(".", "/"))
+    return str(path) if path.is_dir() else f"{path}.py"
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_declares_what_it_imports(stage: str) -> None:
-    definition = STAGES[stage].get("do", STAGES[stage])
-    declared = [path for path in definition["deps"] if path.endswith(".py")]
+def script_of(stage: dict[str, Any]) -> str:
+    """The module that a stage runs: ``python -m stages.SCRIPT``."""
+    return str(stage["cmd"].split()[2])
+
+
+@pytest.mark.parametrize("stage", [stage for _, stage in STAGES], ids=[name for name, _ in STAGES])
+def test_a_stage_declares_what_it_imports(stage: dict[str, Any]) -> None:
     script = script_of(stage)
-    imported = {f"stages.{script}"} | GRAPH.find_upstream_modules(f"stages.{script}")
-    # The schema can refuse but not change a value, so that it cannot change a result.
-    expected = {f"{name.replace('.', '/')}.py" for name in imported if not name.startswith("pipeline.params")}
-    if script in ("train", "distill"):
-        expected.add(THE_ARCHITECTURE)  # imported by name, as the catalogue does
-    assert sorted(declared) == sorted(expected)
+    imported = {script} | GRAPH.find_upstream_modules(script) - UNDECLARED
+    code = {path_of(module) for module in imported if GRAPH.find_children(module) == set()}
+    declared = [path for path in stage["deps"] if path.startswith(("pipeline/", "stages/")) and "${" not in path]
+    assert {path for path in code if not any(Path(path).is_relative_to(place) for place in declared)} == set()
+    # Nothing is declared that is not imported.
+    assert {place for place in declared if not any(Path(path).is_relative_to(place) for path in code)} == set()
 
 
 def test_there_is_a_stage_for_each_script() -> None:
-    assert set(map(script_of, STAGES)) == {path.stem for path in Path("stages").glob("*.py")}
+    assert {script_of(stage) for _, stage in STAGES} == {f"stages.{path.stem}" for path in Path("stages").glob("*.py")}
+
+
+def test_pipelines_write_to_different_folders() -> None:
+    def outputs(path: str) -> list[str]:
+        outs = [out for name, stage in STAGES if name.startswith(f"{path}:") for out in stage.get("outs", [])]
+        return [next(iter(out)) if isinstance(out, dict) else out for out in outs]
+
+    deps = {dep for name, stage in STAGES if name.startswith("dvc.yaml:") for dep in stage["deps"]}
+    assert not [out for out in outputs("frontier/dvc.yaml") if any(Path(out).is_relative_to(dep) for dep in deps)]
 
 
 @pytest.mark.parametrize("path", sorted(Path("pipeline").rglob("__init__.py")), ids=str)
@@ -50,7 +68,7 @@ def test_an_architecture_imports_nothing_of_ours(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", architectures())
-def test_an_architecture_shows_its_parameters_counted_by_hand(name: str) -> None:
+def test_an_architecture_counts_its_parameters_by_hand(name: str) -> None:
     tree = ast.parse(Path(f"pipeline/architectures/{name}.py").read_text())
     (build,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "build")
     assert ">>>" in (ast.get_docstring(build) or "")  # pytest runs it

@@ -88,7 +88,7 @@ class Clone:
 def clone_working_tree(folder: Path, models: list[str]) -> Clone:
     """Clone this repository as it lies here, uncommitted changes too, on the images of ``tests/data``.
 
-    Only `models` stay, each trained for one epoch; the first is the candidate. Results are left behind.
+    Only `models` stay, each trained for one epoch; the first is the candidate. Results and the frontier are left behind.
     """
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -96,21 +96,35 @@ def clone_working_tree(folder: Path, models: list[str]) -> Clone:
         capture_output=True,
         check=True,
     )
+    results = ("metrics/", "reports/", "frontier/", "dvc.lock")
     for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).is_file() and not name.startswith(("metrics/", "reports/", "dvc.lock")):
+        if (ROOT / name).is_file() and not name.startswith(results):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     clone = Clone(folder)
     params = clone.params()
     params["data"]["sources"] = [{"folder": str(IMAGES)}]
     for file in params["data"]["idx"].values():
-        file["sha256"] = hashlib.sha256(gzip.decompress((IMAGES / f"{file['name']}.gz").read_bytes())).hexdigest()
+        if file:  # not `transposed`
+            packed = (IMAGES / f"{file['name']}.gz").read_bytes()
+            file["sha256"] = hashlib.sha256(gzip.decompress(packed)).hexdigest()
+    for split in params["splits"].values():
+        split["validation_size"] = 0.2
     params["model"] = models[0]
     params["models"] = {name: params["models"][name] | {"epochs": 1, "seeds": [0]} for name in models}
-    params["ensembles"] = {}
-    params["students"] = {}
-    params["report"]["claims"] = {name: params["report"]["claims"][name] for name in models}
     clone.write_params(params)
     clone.run("git", "init", "--quiet", "--initial-branch=main")
     clone.commit("The repository")
     return clone
+
+
+def add_frontier(clone: Clone, model: str) -> None:
+    """Bring the frontier pipeline, which clones lack, with one model that trains for one epoch."""
+    for name in ("dvc.yaml", "params.yaml"):
+        (clone.folder / "frontier").mkdir(exist_ok=True)
+        shutil.copy2(ROOT / "frontier" / name, clone.folder / "frontier" / name)
+    path = clone.folder / "frontier" / "params.yaml"
+    params = YAML().load(path)
+    params["models"] = {model: params["models"][model] | {"epochs": 1, "seeds": [0]}}
+    YAML().dump(params, path)
+    clone.commit("The frontier")

@@ -17,15 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.artifacts import PARTIAL, read_json, read_npz, replacing, write_npz
-from pipeline.errors import InputError, run
-from tests.clone import ROOT, Clone
+from pipeline.io import PARTIAL, InputError, atomic_write, read_json, read_npz, run, write_npz
+from tests.helpers.clone import ROOT, Clone
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pipeline.artifacts import replacing
-with replacing(Path(sys.argv[1])) as temporary:
+from pipeline.io import atomic_write
+with atomic_write(Path(sys.argv[1])) as temporary:
     temporary.write_text("half of ")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -46,7 +45,7 @@ def test_a_kill_while_writing_leaves_the_old_file_and_the_next_writing_sweeps(tm
         existing.write_text("old")
     killed_while_writing(path)
     assert path.read_text() == "old"
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("new")
     assert path.read_text() == "new"
     assert sorted(tmp_path.iterdir()) == [other, path]
@@ -62,19 +61,19 @@ def test_what_a_kill_leaves_belongs_to_no_output_and_no_commit(clone: Clone, nam
 def test_a_failure_while_writing_leaves_the_old_file_alone(tmp_path: Path) -> None:
     path = tmp_path / "result.csv"
     path.write_text("old")
-    with pytest.raises(UnicodeEncodeError), replacing(path) as temporary:
+    with pytest.raises(UnicodeEncodeError), atomic_write(path) as temporary:
         temporary.write_text("half of \ud800", encoding="utf-8")
     assert [one.read_text() for one in tmp_path.iterdir()] == ["old"]
 
 
 def full_disk(path: Path) -> None:
-    with replacing(path), open("/dev/full", "w") as full:  # noqa: PTH123
+    with atomic_write(path), open("/dev/full", "w") as full:  # noqa: PTH123
         full.write("x")
 
 
 def no_folder(path: Path) -> None:
     path.parent.joinpath("file").touch()
-    with replacing(path.parent / "file" / "result.csv"):
+    with atomic_write(path.parent / "file" / "result.csv"):
         pass
 
 
