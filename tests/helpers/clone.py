@@ -88,7 +88,8 @@ class Clone:
 def clone_working_tree(folder: Path, models: list[str]) -> Clone:
     """Clone this repository as it lies here, uncommitted changes too, on the images of ``tests/data``.
 
-    Only `models` stay, each trained for one epoch; the first is the candidate. Results and the frontier are left behind.
+    Only `models` stay, each trained for one epoch; the first is the candidate.
+    Results and the frontier are left behind.
     """
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
