@@ -1,20 +1,35 @@
-"""No page shows a command that no test runs."""
+"""No page shows a command that no test runs, and no link leads nowhere."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.documentation import shell_blocks
+from tests.helpers.documentation import code_blocks
 
-PAGES = sorted(path.as_posix() for path in Path("docs").glob("*.md"))
-RUN = {
-    page
-    for test in Path("tests").glob("test_*.py")
-    for page in re.findall(r'run_page\(\w+, "([^"]+)"\)', test.read_text(encoding="utf-8"))
-}
+PAGES = ["README.md", "CONTRIBUTING.md", *sorted(path.as_posix() for path in Path("docs").glob("*.md"))]
+TESTS = "".join(path.read_text(encoding="utf-8") for path in sorted(Path("tests").glob("test_*.py")))
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_commands_of_a_page_are_run(page: str) -> None:
-    assert page in RUN or not shell_blocks(page)
+def test_every_shell_block_has_an_id(page: str) -> None:
+    text = Path(page).read_text(encoding="utf-8")
+    assert re.findall(r"^```sh\s*$", text, re.MULTILINE) == [], "```text is for what nothing runs"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_shell_block_is_run_by_a_test(page: str) -> None:
+    whole_pages = re.findall(r'run_page\([\w.]+, "([^"]+)"\)', TESTS)
+    single_blocks = re.findall(r'run_block\([\w.]+, "([^"]+)", "([^"]+)"\)', TESTS)
+    missing = [] if page in whole_pages else [block for block in code_blocks(page) if (page, block) not in single_blocks]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, "benchmarks/README.md", "CHANGELOG.md"])
+def test_links_lead_to_files_and_headings_that_exist(page: str) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", Path(page).read_text(encoding="utf-8")):
+        path = Path(page).parent / target if target else Path(page)
+        assert path.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings], anchor
