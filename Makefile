@@ -1,33 +1,44 @@
 # Everything lives in .venv, made from uv.lock; nothing is installed elsewhere and no step needs root.
-# `make repro` runs the pipeline, `make test` what CI runs; `make readme` puts new results into the README.
 
+SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 # TensorFlow's GPU build where there is an NVIDIA GPU, else its CPU build.
 DEVICE := $(if $(shell nvidia-smi --list-gpus 2>/dev/null),gpu,cpu)
+SYNC := uv sync --locked --inexact --compile-bytecode --group $(DEVICE)
+
+# The model of `make quickstart`: a published one that trains in seconds.
+FIRST ?= dense128_short
+
+# How many models `make repro` trains at a time. Each uses all cores, so more than one helps on many cores only. Every
+# stage runs in a process of its own, so that no two write one output, and the last `dvc repro` runs what is left.
+JOBS ?= 1
 
 # Tests and the program that they need; where it is missing, the other tests run. `.ci/run` installs it.
 PROGRAMS := tests/test_browser.py:chromium tests/test_teams.py:sshd
 MISSING := $(foreach pair,$(PROGRAMS),$(if $(shell PATH=$$PATH:/usr/sbin command -v $(lastword $(subst :, ,$(pair)))),,$(pair)))
 
-.PHONY: repro test audit readme setup merge-driver clean
+.PHONY: setup quickstart repro setup-test test test-fast audit readme accept-comments merge-driver clean
 
-# How many models to train at a time. The models do not depend on each other, nor do the students, once there are their
-# ensembles; each stage is run by itself, so that no two processes write one output, and the last `dvc repro` runs what is
-# left.
-JOBS := 1
-SIDE_BY_SIDE = xargs -P $(JOBS) -I NAME dvc --wait-for-lock repro --single-item
+setup: .venv/synced-$(DEVICE)
+
+quickstart: setup
+	dvc repro evaluate@$(FIRST)
+	python -m tools.show_result $(FIRST)
 
 repro: setup
 ifneq ($(JOBS),1)
 	dvc repro split duplicates
-	dvc stage list --name-only | sed -n 's/^train@//p' | $(SIDE_BY_SIDE) train@NAME evaluate@NAME
-	dvc stage list --name-only | sed -n 's/^ensemble@//p' | $(SIDE_BY_SIDE) ensemble@NAME evaluate_ensemble@NAME
-	dvc stage list --name-only | sed -n 's/^distill@//p' | $(SIDE_BY_SIDE) distill@NAME evaluate_student@NAME
+	dvc stage list --name-only | sed -n 's/^train@//p' | \
+	    xargs -P $(JOBS) -I NAME dvc --wait-for-lock repro --single-item train@NAME evaluate@NAME
 endif
 	dvc repro
+	@python -m tools.show_result
+	@echo "The report of all models: $(CURDIR)/reports/index.html"
 
-test: setup
+setup-test: .venv/synced-test-$(DEVICE)
+
+test: setup-test
 	ruff check
 	ruff format --check
 	mypy
@@ -38,18 +49,21 @@ test: setup
 	$(if $(strip $(MISSING)),@echo "Left out because their program is missing: $(MISSING)")
 	pytest $(foreach pair,$(MISSING),--ignore $(firstword $(subst :, ,$(pair))))
 
-audit: setup
-	python tools/audit_dependencies.py
+# Without clones that run DVC, and without a browser.
+test-fast: setup-test
+	pytest -m "not slow"
+
+# The two environments that uv.lock allows: with TensorFlow's CPU build and with its GPU build.
+audit: setup-test
+	for left_out in cpu gpu; do uv export --quiet --locked --all-groups --no-group $$left_out; done >.venv/locked.txt
+	pip-audit --disable-pip --require-hashes --vulnerability-service osv --requirement .venv/locked.txt
 
 readme: setup
-	python tools/update_readme.py
+	python -m tools.update_readme
 
-setup: .venv/synced-$(DEVICE)
-
-.venv/synced-$(DEVICE): pyproject.toml uv.lock
-	command -v uv >/dev/null || python3 tools/install_uv.py
-	uv sync --locked --inexact --compile-bytecode --group $(DEVICE) --group test --group lint
-	touch $@
+# After an edit of comments, docstrings or formatting only: keeps the results, or says what really changed.
+accept-comments: setup
+	python -m tools.accept_comments
 
 # Once in each clone: git merges dvc.lock by stage.
 merge-driver:
@@ -58,3 +72,12 @@ merge-driver:
 
 clean:
 	rm -rf .venv dvclive
+
+.venv/synced-$(DEVICE): pyproject.toml uv.lock
+	command -v uv >/dev/null || python3 tools/install_uv.py
+	$(SYNC)
+	touch $@
+
+.venv/synced-test-$(DEVICE): .venv/synced-$(DEVICE)
+	$(SYNC) --group test --group lint
+	touch $@

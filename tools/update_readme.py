@@ -1,17 +1,85 @@
-"""Put the report's table into the README, between its markers."""
+"""Write the results into ``README.md``, between its markers: ``python -m tools.update_readme``.
+
+Every number comes from ``reports/results.csv`` and ``frontier/reports/results.csv``.
+"""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+
+import pandas as pd
+
+from pipeline.config import Layout, Pipeline, load_all
+from pipeline.io import atomic_write, require_output, run
+
+README = Path("README.md")
+
+
+def load_table(layout: Layout, pipeline: Pipeline) -> pd.DataFrame:
+    """Load the results of a pipeline's own models, the most accurate first; empty if its report has not run."""
+    path = layout.reports / "results.csv"
+    if layout == Layout(Path()):
+        require_output(path, "report")
+    elif not path.exists():
+        return pd.DataFrame()
+    table = pd.read_csv(path)
+    return table[table["model"].isin(pipeline.models)].sort_values("accuracy", ascending=False)
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Format a short table: accuracy with its interval, the published accuracy, size and training time."""
+    rows = [
+        {
+            "Model": f"`{row['model']}`",
+            "Test accuracy (95 % interval)": f"{_percent(row['accuracy'])} % "
+            f"({_percent(row['accuracy_low'])}–{_percent(row['accuracy_high'])} %)",
+            "Published (article)": "–" if pd.isna(row["claim"]) else f"{row['claim']} ({row['article']})",
+            "Seeds": str(row["seeds"]),
+            "Parameters": f"{row['parameters']:,}",
+            "Minutes per seed": f"{row['seconds_per_epoch'] * row['epochs'] / 60:.1f}",
+        }
+        for row in table.to_dict("records")
+    ]
+    align = ["left", *["right"] * (len(rows[0]) - 1)]
+    return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True, colalign=align)
+
+
+def training_minutes(table: pd.DataFrame) -> int:
+    """Add up the minutes that training took, over models, seeds and epochs."""
+    if table.empty:
+        return 0
+    return round(float((table["seconds_per_epoch"] * table["epochs"] * table["seeds"]).sum() / 60))
+
+
+def fill(text: str, sections: Mapping[str, str]) -> str:
+    """Replace what stands between ``<!-- NAME … -->`` and the next ``<!-- end … -->``, for each section."""
+    for name, content in sections.items():
+        pattern = re.compile(rf"(<!-- {name}\b[^>]*-->)(\n?).*?(<!-- end)", re.DOTALL)
+        text = pattern.sub(lambda found, new=content: f"{found[1]}{found[2]}{new}{found[2]}{found[3]}", text)
+    return text
+
+
+def sections() -> dict[str, str]:
+    """Build all sections of the README from the committed results."""
+    root, *others = (load_table(layout, pipeline) for layout, pipeline in load_all())
+    table = pd.concat([root, *others]).sort_values("accuracy", ascending=False)
+    return {
+        "results": f"\n{markdown(table)}\n",
+        "root minutes": f"{training_minutes(root)}",
+        "frontier minutes": f"{sum(map(training_minutes, others))}",
+    }
 
 
 def main() -> None:
     """Rewrite ``README.md``."""
-    readme = Path("README.md")
-    results = Path("reports/results.md").read_text(encoding="utf-8")
-    section = re.compile(r"(<!-- results: .*? -->\n).*?(<!-- end of results -->)", re.DOTALL)
-    text = section.sub(lambda found: f"{found[1]}\n{results}\n{found[2]}", readme.read_text(encoding="utf-8"))
-    readme.write_text(text, encoding="utf-8")
+    text = fill(README.read_text(encoding="utf-8"), sections())
+    with atomic_write(README) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.2f}"
 
 
 if __name__ == "__main__":
-    main()
+    run(main)
