@@ -2,12 +2,14 @@
 
 import json
 from copy import deepcopy
+from difflib import ndiff
 from io import StringIO
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from dvc.utils.serialize import loads_yaml, modify_yaml
+from dvc.utils.hydra import apply_overrides
+from dvc.utils.serialize import loads_yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -152,12 +154,27 @@ def test_the_schema_changes_no_value(path: Path) -> None:
     assert loaded.model_dump() == YAML(typ="safe", pure=True).load(path)
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
-def test_dvc_writes_the_file_as_it_is(path: Path, tmp_path: Path) -> None:
-    copy = written(path.read_text(), tmp_path)
-    with modify_yaml(copy):
-        pass
-    assert copy.read_text() == path.read_text()
+@pytest.mark.parametrize(
+    ("path", "override", "removed", "added"),
+    [
+        ("params.yaml", "model=cnn1", ["model: cnn2"], ["model: cnn1"]),
+        ("params.yaml", "models.cnn_shi.epochs=3", ["    epochs: 12"], ["    epochs: 3"]),
+        ("params.yaml", "models.airbench.seeds=[0,1]", ["    - 2"], []),
+        ("params.yaml", "recipes.plain.ema=0.99", ["    ema:"], ["    ema: 0.99"]),
+        ("frontier/params.yaml", "models.airbench_long.epochs=2", ["    epochs: 44"], ["    epochs: 2"]),
+        ("frontier/params.yaml", "models.airbench_long.seeds=[0]", ["    - 1", "    - 2"], []),
+        ("configs/digits.yaml", "splits.standard.seed=1", ["    seed: 0"], ["    seed: 1"]),
+        ("configs/wide_resnet.yaml", "model=wrn_28_10", ["model: wrn_40_4"], ["model: wrn_28_10"]),
+    ],
+)
+def test_an_experiment_changes_its_lines_alone(
+    path: str, override: str, removed: list[str], added: list[str], tmp_path: Path
+) -> None:
+    before = Path(path).read_text()
+    copy = written(before, tmp_path)
+    apply_overrides(copy, [override])  # what `dvc exp run -S` does; treeverse/dvc#8720 and #11018
+    difference = [line for line in ndiff(before.splitlines(), copy.read_text().splitlines()) if line[0] in "-+"]
+    assert sorted(difference) == sorted([f"- {line}" for line in removed] + [f"+ {line}" for line in added])
 
 
 def fields() -> list[tuple[str, FieldInfo]]:
