@@ -6,6 +6,7 @@ dependency.
 """
 
 import ast
+import re
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import pydantic
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
@@ -40,14 +42,27 @@ ARCHITECTURES = Path(__file__).parent / "architectures"
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Side = Annotated[int, Field(ge=1, le=4096)]
-FileName = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*$")]
-LocalFolder = Annotated[str, StringConstraints(pattern=r"^data/local(/[\w-][^/\\]*)*$")]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
-DebianPackage = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
-ClassName = Annotated[str, StringConstraints(pattern=r"^\P{Cc}+$")]  # without control characters
+
+
+def _matching(pattern: str, allowed: str) -> AfterValidator:
+    """Return a validator of text that names what is allowed, where pydantic's own shows the pattern."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise PydanticCustomError("text", "{allowed}", {"allowed": allowed})
+        return text
+
+    return AfterValidator(check)
+
+
+Name = Annotated[str, _matching(r"[a-z][a-z0-9_]*", "lower-case letters, digits and _, beginning with a letter")]
+FileName = Annotated[str, _matching(r"\w[\w.-]*", "a file name of letters, digits, _, . and -")]
+LocalFolder = Annotated[str, _matching(r"data/local(/[\w-][^/\\]*)*", "data/local or a folder below it")]
+Sha256 = Annotated[str, _matching(r"[0-9a-f]{64}", "64 hexadecimal digits")]
+HttpsUrl = Annotated[str, _matching(r"https://\S+", "an address that begins with https://")]
+DebianPackage = Annotated[str, _matching(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package")]
+ClassName = Annotated[str, _matching(r"[^\x00-\x1f\x7f-\x9f]+", "text without control characters")]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 # Names that no model may have. Nor may a parameter have the last two.
