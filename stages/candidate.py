@@ -1,21 +1,23 @@
-"""Put one model's metrics at a fixed path, where `dvc metrics diff` compares them across commits and experiments."""
+"""Copy one model's metrics to a fixed path, where `dvc metrics diff` compares them across commits and experiments."""
 
-import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
-from pipeline.artifacts import existing, read_json, write_json
-from pipeline.errors import run
-from pipeline.evaluation.kinds import kind_of
-from pipeline.params.reading import check_name, read_params
+from pipeline.config import find_model
+from pipeline.io import read_json, require_output, run, write_json
+
+CANDIDATE = Path("metrics/candidate.json")
 
 
 def main() -> None:
     """Write ``metrics/candidate.json``: the model's name, then its metrics."""
-    name = " ".join(sys.argv[1:])
-    params = read_params()
-    check_name(params, name)
-    metrics = existing(Path(f"metrics/{name}.json"), f"{kind_of(params, name).evaluator}@{name}")
-    write_json(Path("metrics/candidate.json"), {"model": name, **read_json(metrics)})
+    parser = ArgumentParser(prog="python -m stages.candidate", description="Copy one model's metrics to a fixed path.")
+    parser.add_argument("name")
+    name = parser.parse_args().name
+    layout, _ = find_model(name)
+    metrics = require_output(layout.metrics_of(name), layout.stage("evaluate", name))
+    write_json(CANDIDATE, {"model": name, **read_json(metrics)})
+    print(f"{CANDIDATE}: metrics of {name}")
 
 
 if __name__ == "__main__":

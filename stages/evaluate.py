@@ -1,42 +1,35 @@
-"""Score what the seeds of one model, ensemble or student predicted: ``python -m stages.evaluate NAME``."""
+"""Score the predictions of one model's seeds: ``python -m stages.evaluate NAME [--params PATH]``."""
 
-import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
-from pipeline.artifacts import write_csv, write_json
-from pipeline.dataset.description import read_description
-from pipeline.errors import run
-from pipeline.evaluation.confusion import confusion_table, per_class_table
-from pipeline.evaluation.intervals import bootstrap_intervals
-from pipeline.evaluation.kinds import kind_of
-from pipeline.evaluation.predictions import kept_seed, read_predictions
-from pipeline.evaluation.scores import mean_scores, scores, standard_deviations
-from pipeline.params.reading import check_name, read_params
+from pipeline.config import PARAMS, Layout, load_pipeline
+from pipeline.data.description import load_description
+from pipeline.evaluation.metrics import all_scores, confusion_table, headline, per_class_table
+from pipeline.evaluation.predictions import best_seed, load_predictions
+from pipeline.io import run, write_csv, write_json
 
 
 def main() -> None:
-    """Write the metrics of every part, and the confusion and the classes of the test part, those of the kept seed."""
-    name = " ".join(sys.argv[1:])
-    params = read_params()
-    check_name(params, name)
-    classes = read_description().classes
+    """Write the metrics, all scores, and the best seed's confusion and per-class tables of the test split."""
+    parser = ArgumentParser(prog="python -m stages.evaluate", description="Score the predictions of one model.")
+    parser.add_argument("name")
+    parser.add_argument("--params", type=Path, default=PARAMS)
+    arguments = parser.parse_args()
+    name, layout = arguments.name, Layout.of(arguments.params)
+    load_pipeline(arguments.params).get_model(name)
 
-    kind = kind_of(params, name)
-    predictions = read_predictions(kind.predictions(name), len(classes), kind.maker)
-    test = predictions["test"]
-    kept = test.seeds[kept_seed(predictions["validation"])]
-    each = {
-        part: [scores(seed.labels, seed.probabilities) for seed in found.seeds] for part, found in predictions.items()
-    }
-    metrics = {part: mean_scores(of_seeds) for part, of_seeds in each.items()}
-    metrics["test"] |= bootstrap_intervals(test.labels, test.predicted, len(classes)) | standard_deviations(
-        each["test"]
-    )
-
-    write_json(Path(f"metrics/{name}.json"), {"seeds": len(test.seeds), **metrics})
-    evaluation = Path(f"data/evaluation/{name}")
-    write_csv(evaluation / "confusion.csv", confusion_table(kept.labels, kept.predicted, classes))
-    write_csv(evaluation / "per_class.csv", per_class_table(kept.labels, kept.predicted, classes))
+    classes = load_description().classes
+    predictions = load_predictions(layout.predictions(name), len(classes), layout.stage("train", name))
+    found = all_scores(predictions)
+    write_json(layout.metrics_of(name), headline(found))
+    write_json(layout.evaluation(name) / "scores.json", found)
+    best = predictions["test"].seeds[best_seed(predictions["validation"])]
+    for table, build in {"confusion": confusion_table, "per_class": per_class_table}.items():
+        write_csv(layout.evaluation(name) / f"{table}.csv", build(best.labels, best.predicted, classes))
+    test = found["test"]
+    interval = f"{100 * test['accuracy_low']:.2f} to {100 * test['accuracy_high']:.2f} %"
+    print(f"{name}: test accuracy {100 * test['accuracy']:.2f} % (95 % interval {interval}), {layout.metrics_of(name)}")
 
 
 if __name__ == "__main__":

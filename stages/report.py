@@ -1,37 +1,43 @@
-"""Compare all models, ensembles and students: the results table, the figures and the page."""
+"""Compare all models in tables, figures and a page: ``python -m stages.report [--params PATH]``."""
 
+from argparse import ArgumentParser
 from pathlib import Path
 
-from pipeline.artifacts import replacing, write_csv
-from pipeline.dataset.description import read_description
-from pipeline.errors import run
-from pipeline.params.reading import read_params
-from pipeline.report.ensembles import read_results
-from pipeline.report.figures.folder import write_figures
-from pipeline.report.figures.learning_curves import validation_accuracies
-from pipeline.report.figures.png import write_png
-from pipeline.report.page.document import render
-from pipeline.report.page.source import read_source
-from pipeline.report.results import trained
-from pipeline.report.tables import results_markdown, results_table
+from pipeline.config import PARAMS, Layout, load_config, load_pipeline, load_published
+from pipeline.data.description import load_description
+from pipeline.io import atomic_write, run, write_csv
+from pipeline.report.figures.models import validation_accuracies, write_figures
+from pipeline.report.figures.style import write_png
+from pipeline.report.page.build import render
+from pipeline.report.page.data import load_source
+from pipeline.report.results import load_results
+from pipeline.report.tables import results_markdown, results_table, summary
 
 
 def main() -> None:
-    """Write the table and a picture of all models, which are kept in git, the page, and the figures in ``figures``."""
-    params = read_params()
-    claims = params.report.claims
-    classes = read_description().classes
-    results = read_results(params, classes)
-    page = render(read_source(results, claims))
+    """Write the tables, a picture of the learning curves and the page; the root's report also has a folder of figures.
 
-    reports = Path("reports")
-    write_csv(reports / "results.csv", results_table(results, claims))
-    for name, text in {"results.md": results_markdown(results, claims), "index.html": page}.items():
-        with replacing(reports / name) as temporary:
+    The report of another pipeline compares its models with the root's.
+    """
+    parser = ArgumentParser(prog="python -m stages.report", description="Compare all models.")
+    parser.add_argument("--params", type=Path, default=PARAMS)
+    params = parser.parse_args().params
+    published = load_published(load_config().published)
+    results = load_results(
+        [(Layout.of(path), load_pipeline(path)) for path in dict.fromkeys([PARAMS, params])],
+        load_description().classes,
+    )
+    source = load_source(results, published)
+
+    reports = Layout.of(params).reports
+    write_csv(reports / "results.csv", results_table(results, published))
+    for name, text in {"results.md": results_markdown(results, published), "index.html": render(source)}.items():
+        with atomic_write(reports / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
-
-    write_png(reports / "curves.png", validation_accuracies(trained(results)))
-    write_figures(reports / "figures", results, params.models, classes)
+    write_png(reports / "curves.png", validation_accuracies(results))
+    if params == PARAMS:
+        write_figures(reports / "figures", results, source.dataset)
+    print(f"{summary(results)}\n{reports / 'index.html'}: {len(results)} models compared")
 
 
 if __name__ == "__main__":

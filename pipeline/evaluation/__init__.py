@@ -1,1 +1,1 @@
-"""Scores, intervals and confusion, counted from predictions; imports no Keras."""
+"""Metrics, intervals, significance tests and label issues, computed from predictions. Imports no Keras."""

@@ -1,4 +1,4 @@
-"""What the trained models of all seeds predicted for every image, read from the archive that training writes."""
+"""Load what the trained models of all seeds predict for every image, from the archive that training writes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,29 +7,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.artifacts import existing, read_npz
-from pipeline.errors import InputError
+from pipeline.data.dataset import SPLITS
+from pipeline.io import InputError, read_npz, require_output
 
-PARTS = ("train", "validation", "test")
 SUM_TOLERANCE = 1e-5  # float32 resolves 1.2e-7 near 1; a row adds up the rounding of all its classes
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """The labels of one part, uint8 (n,), and what one trained model predicts for it, float32 (n, classes)."""
+    """One trained model's predictions for a split: labels uint8 (n,), probabilities float32 (n, classes)."""
 
     labels: npt.NDArray[np.uint8]
     probabilities: npt.NDArray[np.float32]
 
     @property
     def predicted(self) -> npt.NDArray[np.int64]:
-        """The most probable class of each image, int64 (n,); of equals, the first."""
+        """The most probable class of each image, int64 (n,). Among equals it is the first."""
         return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class SeedPredictions:
-    """The same of the models that all seeds trained: labels uint8 (n,), probabilities float32 (seeds, n, classes)."""
+    """The predictions of all seeds for a split: labels uint8 (n,), probabilities float32 (seeds, n, classes)."""
 
     labels: npt.NDArray[np.uint8]
     probabilities: npt.NDArray[np.float32]
@@ -41,37 +40,61 @@ class SeedPredictions:
 
     @property
     def predicted(self) -> npt.NDArray[np.int64]:
-        """The most probable class of each image, int64 (seeds, n); of equals, the first."""
+        """The most probable class of each image, int64 (seeds, n). Among equals it is the first."""
         return np.asarray(self.probabilities.argmax(axis=2), dtype=np.int64)
 
+    @property
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """Whether each seed classifies each image correctly, bool (seeds, n)."""
+        return np.asarray(self.predicted == self.labels)
 
-def kept_seed(validation: SeedPredictions) -> int:
-    """The place of the seed that training keeps: the most accurate on the validation part; of equals, the first."""
-    return int((validation.predicted == validation.labels).mean(axis=1).argmax())
+    @property
+    def ensemble(self) -> Predictions:
+        """The mean probabilities of the seeds.
+
+        Averaging networks of different seeds is the deep ensemble of Lakshminarayanan, Pritzel and Blundell, 2017,
+        "Simple and scalable predictive uncertainty estimation using deep ensembles".
+        """
+        mean = self.probabilities.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return Predictions(self.labels, mean)
 
 
-def read_predictions(path: Path, classes: int, maker: str = "train") -> dict[str, SeedPredictions]:
-    """Read the predictions for the parts train, validation and test, which the stage `maker` writes.
+def best_seed(validation: SeedPredictions) -> int:
+    """Return the index of the seed with the best validation accuracy. Among equals it is the first."""
+    return int(validation.correct.mean(axis=1).argmax())
 
-    The archive holds `{part}_labels` uint8 (n,) and `{part}_probabilities` float32 (seeds, n, classes).
 
-    Raises InputError naming the file and the array: one that is absent, has another shape or dtype, or holds labels
-    that are no class or rows that are no probabilities.
+def load_predictions(path: Path, classes: int, stage: str) -> dict[str, SeedPredictions]:
+    """Load the predictions for the splits train, validation and test.
+
+    The archive holds `{split}_labels` uint8 (n,) and `{split}_probabilities` float32 (seeds, n, classes).
+
+    Args:
+        path: The archive.
+        classes: Number of classes.
+        stage: What `dvc repro` takes to write the archive, named if it is absent.
+
+    Returns:
+        The predictions by split.
+
+    Raises:
+        InputError: Names the file and the array if one is absent, has another shape or dtype, or holds labels that are
+            no class or rows that are no probabilities.
     """
-    arrays = read_npz(existing(path, f"{maker}@{path.stem}"))
-    parts = {part: _part(arrays, path, part, classes) for part in PARTS}
-    seeds = {part: len(found.probabilities) for part, found in parts.items()}
+    arrays = read_npz(require_output(path, stage))
+    splits = {split: _split(arrays, path, split, classes) for split in SPLITS}
+    seeds = {split: len(found.probabilities) for split, found in splits.items()}
     if len(set(seeds.values())) > 1:
-        found = ", ".join(f"{number} of {part}" for part, number in seeds.items())
-        raise InputError(f"{path}: found seeds: {found}; expected as many of each part")
-    return parts
+        found = ", ".join(f"{number} in {split}" for split, number in seeds.items())
+        raise InputError(f"{path}: found seeds: {found}; expected the same number in each split")
+    return splits
 
 
-def _part(arrays: dict[str, npt.NDArray[Any]], path: Path, part: str, classes: int) -> SeedPredictions:
-    names = f"{part}_labels", f"{part}_probabilities"
+def _split(arrays: dict[str, npt.NDArray[Any]], path: Path, split: str, classes: int) -> SeedPredictions:
+    names = f"{split}_labels", f"{split}_probabilities"
     for name in names:
         if name not in arrays:
-            raise InputError(f"{path}: found no array {name}, expected {', '.join(names)}")
+            raise InputError(f"{path}: array {name} not found, expected {', '.join(names)}")
     labels, probabilities = (arrays[name] for name in names)
     check_labels(labels, classes, f"{path}, {names[0]}")
     check_probabilities(probabilities, (len(labels), classes), f"{path}, {names[1]}")
@@ -79,18 +102,35 @@ def _part(arrays: dict[str, npt.NDArray[Any]], path: Path, part: str, classes: i
 
 
 def check_labels(labels: npt.NDArray[Any], classes: int, place: str) -> None:
-    """Raise InputError, beginning with `place`, unless these are uint8 (n,), at least one, each below `classes`."""
+    """Check that labels are uint8 (n,), at least one, each below `classes`.
+
+    Args:
+        labels: What was read.
+        classes: Number of classes.
+        place: File and array, for the message.
+
+    Raises:
+        InputError: Begins with `place`.
+    """
     if labels.dtype != np.uint8 or labels.ndim != 1 or labels.size == 0:
-        raise InputError(f"{place}: found {labels.dtype} {labels.shape}, expected uint8 (n,) of at least one image")
+        raise InputError(f"{place}: found {labels.dtype} {labels.shape}, expected uint8 (n,) with at least one image")
     if labels.max() >= classes:
         row = int(labels.argmax())
         raise InputError(f"{place}: found label {labels[row]} in row {row}, expected 0 to {classes - 1}")
 
 
 def check_probabilities(probabilities: npt.NDArray[Any], shape: tuple[int, int], place: str) -> None:
-    """Raise InputError, beginning with `place`, unless these are float32 (seeds, *shape) and each row a distribution.
+    """Check that probabilities are float32 (seeds, n, classes) and that each row is a distribution.
 
-    A distribution is finite, within 0 and 1, and sums to 1 but for float32's rounding.
+    A distribution is finite, within 0 and 1, and sums to 1 within the rounding of float32.
+
+    Args:
+        probabilities: What was read.
+        shape: Number of images and of classes.
+        place: File and array, for the message.
+
+    Raises:
+        InputError: Begins with `place`.
     """
     if probabilities.dtype != np.float32 or probabilities.shape[1:] != shape or not len(probabilities):
         expected = f"float32 (seeds, {shape[0]}, {shape[1]})"
@@ -98,11 +138,11 @@ def check_probabilities(probabilities: npt.NDArray[Any], shape: tuple[int, int],
     outside = ~((probabilities >= 0) & (probabilities <= 1))  # true for NaN as well
     if outside.any():
         seed, row, column = np.argwhere(outside)[0]
-        found = f"{probabilities[seed, row, column]} in row {row} for class {column} of seed {seed + 1} in their order"
+        found = f"{probabilities[seed, row, column]} in row {row}, class {column}, seed index {seed}"
         raise InputError(f"{place}: found {found}, expected a probability from 0 to 1")
     sums = probabilities.sum(axis=2, dtype=np.float64)
     wrong = np.argwhere(np.abs(sums - 1) > SUM_TOLERANCE)
     if wrong.size:
         seed, row = wrong[0]
-        found = f"a sum of {sums[seed, row]:.6f} in row {row} of seed {seed + 1} in their order"
+        found = f"a sum of {sums[seed, row]:.6f} in row {row}, seed index {seed}"
         raise InputError(f"{place}: found {found}, expected 1")

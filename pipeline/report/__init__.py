@@ -1,1 +1,1 @@
-"""Tables and figures over all models."""
+"""The report over all models: tables, figures and a web page."""

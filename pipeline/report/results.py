@@ -1,6 +1,5 @@
-"""What the report knows of one model, read from the files of its training and evaluation."""
+"""Load what the report shows of each model, from the files of its training and evaluation."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,19 +11,18 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt, ValidationError
 
-from pipeline.artifacts import existing, read_json
-from pipeline.errors import InputError
-from pipeline.evaluation.confusion import confusion_counts, read_confusion
-from pipeline.evaluation.intervals import bootstrap_intervals
-from pipeline.evaluation.kinds import MODEL, Kind
-from pipeline.evaluation.predictions import Predictions, SeedPredictions, kept_seed, read_predictions
-from pipeline.evaluation.scores import class_scores, mean_scores, standard_deviations
+from pipeline.config import Layout, Pipeline
+from pipeline.config_models import ModelConfig
+from pipeline.evaluation.metrics import class_scores, confusion_counts, load_confusion, seed_scores
+from pipeline.evaluation.predictions import Predictions, SeedPredictions, best_seed, load_predictions
+from pipeline.io import InputError, read_json, require_output
 
 CURVES = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
+DRAWN_EPOCHS = 120  # of a longer training so many are drawn, evenly on a log scale
 
 
 class SeedRun(BaseModel):
-    """What the report says of the training of one seed; the file may hold more."""
+    """What the report shows of the training of one seed. The file may hold more."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -32,7 +30,7 @@ class SeedRun(BaseModel):
 
 
 class Run(BaseModel):
-    """What the report says of a training, its length that of the kept seed; the file may hold more."""
+    """What the report shows of a training. Epochs and times are those of the best seed. The file may hold more."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -47,35 +45,32 @@ class Run(BaseModel):
     seed: NonNegativeInt
     seeds: Annotated[list[SeedRun], Field(min_length=1)]
 
+    @property
+    def machine(self) -> str:
+        """Backend, device and processor, in words."""
+        return f"{self.backend} on {self.device} ({self.processor}, {self.cores} cores)"
+
 
 @dataclass(frozen=True)
-class Result(ABC):
-    """One of what is compared, and its kind: what its seeds predict, by part."""
+class Result:
+    """One model: its settings, what its seeds predict by split, the best seed's curves, and its training."""
 
     name: str
+    config: ModelConfig
     classes: Sequence[str]
-    kind: Kind
     predictions: Mapping[str, SeedPredictions]
-
-    @property
-    @abstractmethod
-    def parameters(self) -> int:
-        """Weights of all layers."""
-
-    @property
-    @abstractmethod
-    def seconds_per_epoch(self) -> float:
-        """How long training takes."""
+    curves: pd.DataFrame
+    run: Run
 
     @cached_property
-    def kept_place(self) -> int:
-        """The place of the kept seed among the model's seeds."""
-        return kept_seed(self.predictions["validation"])
+    def best_index(self) -> int:
+        """The index of the best seed among the model's seeds."""
+        return best_seed(self.predictions["validation"])
 
     @property
-    def kept(self) -> dict[str, Predictions]:
-        """What the kept seed predicts, by part."""
-        return {part: found.seeds[self.kept_place] for part, found in self.predictions.items()}
+    def best(self) -> dict[str, Predictions]:
+        """What the best seed predicts, by split."""
+        return {split: found.seeds[self.best_index] for split, found in self.predictions.items()}
 
     @cached_property
     def actual(self) -> npt.NDArray[np.uint8]:
@@ -84,114 +79,113 @@ class Result(ABC):
 
     @cached_property
     def predicted(self) -> npt.NDArray[np.int64]:
-        """The classes that the kept seed gives them, int64 (n,)."""
-        return self.kept["test"].predicted
+        """The classes that the best seed predicts for the test images, int64 (n,)."""
+        return self.best["test"].predicted
 
     @cached_property
-    def right(self) -> npt.NDArray[np.bool_]:
-        """Which test images each seed gets right, bool (seeds, n)."""
-        return np.asarray(self.predictions["test"].predicted == self.actual)
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """Which test images each seed classifies correctly, bool (seeds, n)."""
+        return self.predictions["test"].correct
 
     @cached_property
     def confusion(self) -> npt.NDArray[np.int64]:
-        """Test images by actual class (row) and the kept seed's prediction (column), int64 (classes, classes)."""
+        """Test images by actual class (row) and the best seed's prediction (column), int64 (classes, classes)."""
         return confusion_counts(self.actual, self.predicted, len(self.classes))
 
     @cached_property
-    def kept_scores(self) -> dict[str, float]:
-        """The kept seed's scores of the test part."""
+    def best_scores(self) -> dict[str, float]:
+        """The best seed's scores on the test split."""
         return class_scores(self.actual, self.predicted, len(self.classes))
 
     @cached_property
     def test_scores(self) -> dict[str, float]:
-        """Means over the seeds, intervals and deviations of the test part, equal to those in the model's metrics."""
-        test, classes = self.predictions["test"], len(self.classes)
-        of_seeds = [class_scores(self.actual, seed.predicted, classes) for seed in test.seeds]
-        intervals = bootstrap_intervals(self.actual, test.predicted, classes)
-        return mean_scores(of_seeds) | intervals | standard_deviations(of_seeds)
-
-
-@dataclass(frozen=True)
-class TrainedResult(Result):
-    """A model or a student: the curves of the kept seed, one row an epoch, and its training."""
-
-    curves: pd.DataFrame
-    run: Run
+        """The `seed_scores` of the test split, equal to those in the model's metrics."""
+        return seed_scores(self.predictions["test"])
 
     @property
-    def parameters(self) -> int:
-        """Those of its network."""
-        return self.run.parameters
-
-    @property
-    def seconds_per_epoch(self) -> float:
-        """Those of the kept seed, the median."""
-        return self.run.seconds_per_epoch
+    def drawn_curves(self) -> pd.DataFrame:
+        """The curves with at most about `DRAWN_EPOCHS` rows, the best epoch among them."""
+        if len(self.curves) <= DRAWN_EPOCHS:
+            return self.curves
+        drawn = np.unique(np.geomspace(1, len(self.curves), DRAWN_EPOCHS).round())
+        return self.curves[self.curves["epoch"].isin([*drawn, self.run.best_epoch])]
 
 
-def trained(results: Iterable[Result]) -> list[TrainedResult]:
-    """Those that a network was trained for."""
-    return [result for result in results if isinstance(result, TrainedResult)]
+def by_accuracy(results: Sequence[Result]) -> list[int]:
+    """Return the indices of the models, the most accurate on the test images first."""
+    return sorted(range(len(results)), key=lambda index: -results[index].test_scores["accuracy"])
 
 
-def read_result(name: str, classes: Sequence[str], data: Path = Path("data"), kind: Kind = MODEL) -> TrainedResult:
-    """Read a model's or a student's files in `data`: its predictions, confusion, curves and run.
+def load_results(pipelines: Iterable[tuple[Layout, Pipeline]], classes: Sequence[str]) -> list[Result]:
+    """Load the models of several pipelines, in the order of their parameters.
 
-    Raises InputError naming a file that is absent and the stage that makes it, or what is wrong in one.
+    Raises InputError naming a file that is absent and the stage to run, or what is wrong in one.
     """
-    found = read_predictions_of(name, classes, data, kind)
-    predictions = kind.predictions(name, data)
-    curves = existing(data / "curves" / f"{name}.csv", f"{kind.maker}@{name}")
-    run = existing(data / "runs" / f"{name}.json", f"{kind.maker}@{name}")
-    result = TrainedResult(name, classes, kind, found, _read_curves(curves), _read_run(run))
-    check_confusion(result, data)
+    return [
+        load_result(layout, name, config, classes)
+        for layout, pipeline in pipelines
+        for name, config in pipeline.models.items()
+    ]
+
+
+def load_result(layout: Layout, name: str, config: ModelConfig, classes: Sequence[str]) -> Result:
+    """Load a model's predictions, confusion, curves and run.
+
+    Args:
+        layout: Where the model's pipeline keeps its files.
+        name: Name of the model.
+        config: Settings of the model.
+        classes: Class names by label.
+
+    Returns:
+        The model's result.
+
+    Raises:
+        InputError: A file is absent, damaged, or does not fit the others.
+    """
+    train, predictions = layout.stage("train", name), layout.predictions(name)
+    found = load_predictions(predictions, len(classes), train)
+    curves, run = require_output(layout.curves(name), train), require_output(layout.run(name), train)
+    result = Result(name, config, classes, found, _load_curves(curves), _load_run(run))
+    _check_confusion(result, layout)
     seeds = [one.seed for one in result.run.seeds]
-    if len(seeds) != len(result.right):
-        raise InputError(f"{run}: found {len(seeds)} seeds, expected {len(result.right)} as in {predictions}")
-    if result.run.seed != (best := seeds[result.kept_place]):
-        raise InputError(
-            f"{run}: found seed {result.run.seed}, expected {best}, the best on validation in {predictions}"
-        )
+    if len(seeds) != len(result.correct):
+        raise InputError(f"{run}: found {len(seeds)} seeds, expected {len(result.correct)} as in {predictions}")
+    if result.run.seed != (best := seeds[result.best_index]):
+        found_seed = f"found seed {result.run.seed}, expected {best}"
+        raise InputError(f"{run}: {found_seed}, the one with the best validation accuracy in {predictions}")
     epochs = len(result.curves)
     if result.run.epochs != epochs:
         raise InputError(f"{run}: found epochs {result.run.epochs}, expected {epochs} as in {curves}")
     if result.run.best_epoch > epochs:
-        raise InputError(f"{run}: found best_epoch {result.run.best_epoch}, expected an epoch of {curves}")
+        raise InputError(f"{run}: found best_epoch {result.run.best_epoch}, expected an epoch in {curves}")
     return result
 
 
-def read_predictions_of(name: str, classes: Sequence[str], data: Path, kind: Kind) -> dict[str, SeedPredictions]:
-    """Read what `name`, of this kind, predicts.
-
-    Raises InputError naming the file if it is absent, and the stage that makes it, or what is wrong in it.
-    """
-    return read_predictions(kind.predictions(name, data), len(classes), kind.maker)
-
-
-def check_confusion(result: Result, data: Path) -> None:
-    """Raise InputError unless the evaluation in `data` is of what `result` predicts."""
-    stage = f"{result.kind.evaluator}@{result.name}"
-    path = existing(data / "evaluation" / result.name / "confusion.csv", stage)
-    actual, predicted = read_confusion(path, result.classes)
+def _check_confusion(result: Result, layout: Layout) -> None:
+    """Raise InputError unless the evaluation is of what the model predicts."""
+    stage = layout.stage("evaluate", result.name)
+    path = require_output(layout.evaluation(result.name) / "confusion.csv", stage)
+    actual, predicted = load_confusion(path, result.classes)
     if not (np.array_equal(result.actual, actual) and np.array_equal(result.predicted, predicted)):
-        predictions = result.kind.predictions(result.name, data)
-        raise InputError(f"{path}: found other classes than in {predictions}; `dvc repro {stage}` makes it")
+        predictions = layout.predictions(result.name)
+        raise InputError(f"{path}: found other classes than in {predictions}; run `dvc repro {stage}`")
 
 
-def _read_curves(path: Path) -> pd.DataFrame:
+def _load_curves(path: Path) -> pd.DataFrame:
     try:
         with np.errstate(invalid="ignore"):  # pandas casts a number that is no integer's before it refuses it
             curves = pd.read_csv(path, usecols=CURVES, dtype=dict.fromkeys(CURVES, float) | {"epoch": int})
     except ValueError as error:
         raise InputError(f"{path}: expected numbers in the columns {', '.join(CURVES)}, found: {error}") from error
     if curves.empty or not np.isfinite(curves).all(axis=None):
-        raise InputError(f"{path}: expected a row an epoch and a finite number in each cell, found otherwise")
+        raise InputError(f"{path}: expected one row for each epoch and a finite number in each cell, found otherwise")
     if curves["epoch"].tolist() != list(range(1, len(curves) + 1)):
-        raise InputError(f"{path}: found epochs {curves['epoch'].tolist()}, expected them from 1 in their order")
+        raise InputError(f"{path}: found epochs {curves['epoch'].tolist()}, expected 1, 2, 3, … in order")
     return curves
 
 
-def _read_run(path: Path) -> Run:
+def _load_run(path: Path) -> Run:
     try:
         return Run.model_validate(read_json(path))
     except ValidationError as error:

@@ -6,129 +6,147 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from pipeline.evaluation.kinds import ENSEMBLE, MODEL, STUDENT
-from pipeline.evaluation.ranking import Ranking, rank
-from pipeline.params.schema import Claim
-from pipeline.report.results import Result, Run, TrainedResult, trained
+from pipeline.config import Published
+from pipeline.evaluation.significance import Ranking, rank
+from pipeline.report.results import Result, by_accuracy
 
-SCORES = [f"{score}{figure}" for score in ("accuracy", "f1_macro") for figure in ("", "_std", "_low", "_high")]
+SCORES = [f"{score}{suffix}" for score in ("accuracy", "f1_macro") for suffix in ("", "_std", "_low", "_high")]
+TOP = 3  # models in a summary
 
 
-def results_table(results: Sequence[Result], claims: Mapping[str, Claim]) -> pd.DataFrame:
-    """One row a model, in the order given: test scores, rank, size and length of training, the source's claim if any.
+def results_table(results: Sequence[Result], published: Mapping[str, Published]) -> pd.DataFrame:
+    """Build the table with one row for each model, in the order given.
 
-    `kind` is model, ensemble or student; an ensemble has no epochs.
-
-    Scores, which are means over the seeds, their standard deviations and intervals, and `claimed_accuracy` are shares
-    of 1. A rank is a range, from `rank_best` to `rank_worst`; `not_told_apart_from` names models.
+    The scores of the test split are means over the seeds and fractions of 1, and so is `published_accuracy`. Ranks are
+    a range, from `rank_best` to `rank_worst`. `tied_with` names the models without a significant difference.
     """
-    ranking = rank([result.right for result in results])
+    ranking = rank([result.correct for result in results])
     names = [result.name for result in results]
     rows = []
-    for place, result in enumerate(results):
-        rank_best, rank_worst = ranking.range_of(place)
-        others = ", ".join(names[other] for other in ranking.not_told_apart_from(place))
-        ranks = {"rank_best": rank_best, "rank_worst": rank_worst, "not_told_apart_from": others or None}
-        rows.append(_row(result, ranks, claims.get(result.name)))
-    return pd.DataFrame(rows).astype({"best_epoch": "Int64", "epochs": "Int64"})
+    for index, result in enumerate(results):
+        rank_best, rank_worst = ranking.rank_range(index)
+        article = published.get(result.name)
+        rows.append(
+            {
+                "model": result.name,
+                "seeds": len(result.correct),
+                **{score: result.test_scores.get(score) for score in [*SCORES, "ensemble_accuracy"]},
+                "rank_best": rank_best,
+                "rank_worst": rank_worst,
+                "tied_with": ", ".join(names[other] for other in ranking.tied_with(index)) or None,
+                "parameters": result.run.parameters,
+                "seconds_per_epoch": result.run.seconds_per_epoch,
+                "best_epoch": result.run.best_epoch,
+                "epochs": result.run.epochs,
+                "article": article.article if article else None,
+                "claim": article.claim if article else None,
+                "published_accuracy": article.accuracy if article else None,
+            }
+        )
+    return pd.DataFrame(rows)
 
 
-def best_first(results: Sequence[Result]) -> list[int]:
-    """The places of the models, the most accurate on the test images first."""
-    return sorted(range(len(results)), key=lambda place: -results[place].test_scores["accuracy"])
-
-
-def groups_of_equals(results: Sequence[Result], ranking: Ranking) -> list[list[str]]:
-    """The names of the models in each group that cannot be told apart, the best first."""
-    order = best_first(results)
+def tied_groups(results: Sequence[Result], ranking: Ranking) -> list[list[str]]:
+    """Return the names of the models in each group without significant differences, the best first."""
+    order = by_accuracy(results)
     groups = sorted(sorted(order.index(model) for model in group) for group in ranking.groups)
-    return [[results[order[place]].name for place in group] for group in groups]
+    return [[results[order[index]].name for index in group] for group in groups]
 
 
-def _row(result: Result, ranks: Mapping[str, str | int | None], claim: Claim | None) -> dict[str, str | float | None]:
-    run = result.run if isinstance(result, TrainedResult) else None
-    return {
-        "model": result.name,
-        "kind": result.kind.name,
-        "seeds": len(result.right),
-        **{score: result.test_scores.get(score) for score in SCORES},
-        **ranks,
-        "parameters": result.parameters,
-        "seconds_per_epoch": result.seconds_per_epoch,
-        "best_epoch": run.best_epoch if run else None,
-        "epochs": run.epochs if run else None,
-        "article": claim.article if claim else None,
-        "claim": claim.claim if claim else None,
-        "claimed_accuracy": claim.accuracy if claim else None,
-    }
+def results_markdown(results: Sequence[Result], published: Mapping[str, Published]) -> str:
+    """Format the same table for readers, the best first, with notes on its numbers.
 
-
-def results_markdown(results: Sequence[Result], claims: Mapping[str, Claim]) -> str:
-    """The same table for readers, the best first, and what its numbers are of; no claims, no column for them."""
-    ranking = rank([result.right for result in results])
-    order = best_first(results)
-    rows = [_words(results[place], ranking.range_of(place), claims.get(results[place].name)) for place in order]
-    table = pd.DataFrame(rows)
-    if not claims:
-        table = table.drop(columns="Claim (article)")
+    Columns that would be empty for all models are left out.
+    """
+    ranking = rank([result.correct for result in results])
+    order = by_accuracy(results)
+    table = pd.DataFrame(
+        [_row(results[index], ranking.rank_range(index), published.get(results[index].name)) for index in order]
+    )
+    table = table.loc[:, (table != "–").any()]
     align = ["left", *["right"] * (table.shape[1] - 1)]
     markdown = table.to_markdown(index=False, disable_numparse=True, colalign=align)
-    notes = [_note(results), _ranks(results, ranking)] if len(results) > 1 else [_note(results)]
+    notes = [_scores_note(results), _ranks_note(results, ranking)] if len(results) > 1 else [_scores_note(results)]
     return "\n\n".join([markdown, *notes]) + "\n"
 
 
-def _words(result: Result, ranks: tuple[int, int], claim: Claim | None) -> dict[str, str]:
-    scores, run = result.test_scores, result.run if isinstance(result, TrainedResult) else None
-    seconds = np.format_float_positional(result.seconds_per_epoch, precision=2, fractional=False, trim="-")
-    kind = "" if result.kind == MODEL else f" ({result.kind.name})"
+def summary(results: Sequence[Result]) -> str:
+    """Name the most accurate models, one a line."""
+    lines = []
+    for index in by_accuracy(results)[:TOP]:
+        scores = results[index].test_scores
+        interval = f"{_percent(scores['accuracy_low'])}–{_percent(scores['accuracy_high'])}"
+        lines.append(f"{results[index].name:<20} {_percent(scores['accuracy'])} % ({interval} %)")
+    return "\n".join(lines)
+
+
+def training_variance_note(results: Sequence[Result]) -> str:
+    """Say what intervals and ranks include, in one or two sentences."""
+    several = sum(len(result.correct) > 1 for result in results)
+    if several == len(results):
+        return "Intervals are percentile bootstraps over the test images and the seeds."
+    if not several:
+        return (
+            "Intervals are percentile bootstraps over the test images. With a single seed, intervals and ranks do not "
+            "include training variance."
+        )
+    variance = f"mean seed variance of the {several} models" if several > 1 else "seed variance of the model"
+    return (
+        "Intervals are percentile bootstraps over the test images and the seeds. With a single seed, the interval does "
+        f"not include training variance; ranks use the {variance} with several seeds."
+    )
+
+
+def _row(result: Result, ranks: tuple[int, int], published: Published | None) -> dict[str, str]:
+    scores, run = result.test_scores, result.run
+    seconds = np.format_float_positional(run.seconds_per_epoch, precision=2, fractional=False, trim="-")
     deviation = f" ± {_percent(scores['accuracy_std'])}" if "accuracy_std" in scores else ""
+    ensemble = f"{_percent(scores['ensemble_accuracy'])} %" if "ensemble_accuracy" in scores else "–"
+    interval = f"({_percent(scores['accuracy_low'])}–{_percent(scores['accuracy_high'])} %)"
     return {
-        "Model": f"`{result.name}`{kind}",
+        "Model": f"`{result.name}`",
         "Rank": "–".join(map(str, dict.fromkeys(ranks))),
-        "Test accuracy (95 % interval)": (
-            f"{_percent(scores['accuracy'])}{deviation} % "
-            f"({_percent(scores['accuracy_low'])}–{_percent(scores['accuracy_high'])} %)"
+        "Test accuracy (95 % interval)": f"{_percent(scores['accuracy'])}{deviation} % {interval}",
+        "Seeds": f"{len(result.correct)}",
+        "Ensemble of the seeds": ensemble,
+        "Published accuracy (article)": (
+            f"{_escape(published.claim)} ({_escape(published.article)})" if published else "–"
         ),
-        "Seeds": f"{len(result.right)}",
-        "Claim (article)": f"{_literal(claim.claim)} ({_literal(claim.article)})" if claim else "–",
         "Macro F1": f"{_percent(scores['f1_macro'])} %",
-        "Parameters": f"{result.parameters:,}",
+        "Parameters": f"{run.parameters:,}",
         "Seconds per epoch": seconds,
-        "Epochs (kept of trained)": f"{run.best_epoch} of {run.epochs}" if run else "–",
+        "Epochs (best of trained)": f"{run.best_epoch} of {run.epochs}",
     }
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f}"
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.2f}"
 
 
-def _literal(text: str) -> str:
-    """The text on one line, with what Markdown or HTML would read as markup, or as the end of a cell, escaped."""
+def _escape(text: str) -> str:
+    """Put the text on one line and escape what Markdown or HTML would read as markup, or as the end of a cell."""
     return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", " ".join(text.split()))
 
 
-def _note(results: Sequence[Result]) -> str:
+def _scores_note(results: Sequence[Result]) -> str:
     images = " or ".join(dict.fromkeys(f"{len(result.actual):,}" for result in results))
-    machines = " or ".join(dict.fromkeys(_machine(result.run) for result in trained(results)))
-    kinds = {result.kind for result in results}
-    sums = " An ensemble's parameters and seconds are sums over its networks." if ENSEMBLE in kinds else ""
-    alone = " A student's are its own, without its teacher's." if STUDENT in kinds else ""
+    machines = " or ".join(dict.fromkeys(_escape(result.run.machine) for result in results))
+    ensemble = (
+        " The ensemble of the seeds averages their probabilities."
+        if any(len(result.correct) > 1 for result in results)
+        else ""
+    )
     return (
-        f"Measured on {images} test images; trained with {machines}. Scores are means over the seeds, accuracy ± their "
-        "standard deviation; size, seconds and epochs are of the seed that is kept, the best on validation images. "
-        "Intervals are percentile bootstraps over the test images and the seeds; of models with one seed, intervals "
-        f"and ranks leave out the chance of training.{sums}{alone}"
+        f"Measured on {images} test images; trained with {machines}. Scores are means over the seeds, accuracy ± "
+        f"standard deviation.{ensemble} Parameters, time and epochs are those of the best seed (highest validation "
+        f"accuracy). {training_variance_note(results)}"
     )
 
 
-def _ranks(results: Sequence[Result], ranking: Ranking) -> str:
-    groups = [[f"`{name}`" for name in group] for group in groups_of_equals(results, ranking)]
+def _ranks_note(results: Sequence[Result], ranking: Ranking) -> str:
+    groups = [[f"`{name}`" for name in group] for group in tied_groups(results, ranking)]
     named = "; ".join(f"{', '.join(group[:-1])} and {group[-1]}" for group in groups)
     return (
-        "A rank is a range where models cannot be told apart at the 5 % level by tests of all pairs, with Holm's "
-        f"correction for their number, {len(ranking.pairs)}. Not told apart: {named or 'none'}."
+        "Ranks are ranges where accuracies do not differ significantly at the 5 % level: tests of all "
+        f"{len(ranking.pairs)} pairs, corrected by Holm's method. No significant difference within: {named or 'none'}."
     )
-
-
-def _machine(run: Run) -> str:
-    return _literal(f"{run.backend} on {run.device} ({run.processor}, {run.cores} cores)")

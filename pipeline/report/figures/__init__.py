@@ -1,1 +1,1 @@
-"""Figures for print: of the data, the curves, the confusion, the predictions."""
+"""Figures as files: what the source articles show."""

@@ -1,1 +1,1 @@
-"""The web page: what its charts, tables and pictures are made of, and how they are put together."""
+"""The web page: its data, charts and pictures, and how they are put together."""

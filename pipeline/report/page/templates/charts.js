@@ -17,7 +17,7 @@ async function fill(place, name, rows) {
   await view.data(name, rows).runAsync();
 }
 
-// A model keeps its colour while it is drawn; the next one takes the first that is free.
+// A model keeps its colour while it is drawn. The next one gets the first free colour.
 const COLOURS = 6;
 const drawn = [...document.querySelectorAll("input[name=curve]:checked")].map((input) => input.value);
 

@@ -1,4 +1,4 @@
-// Two models against each other.
+// Comparison of two models.
 const TILES = 18;
 
 function probability(value) {
@@ -14,33 +14,38 @@ function onlyWrong(model, other) {
   return [...model.mistakes.keys()].filter((mistake) => !shared.has(model.mistakes[mistake]));
 }
 
-// The outcome of one seed each by images, of more by means over the seeds.
-function outcome(one, other, test) {
-  if (one.seeds === 1 && other.seeds === 1) {
+// McNemar's test counts images, the t-test compares means over the seeds.
+function outcome(one, other, found) {
+  if (found.test === "McNemar") {
     const [onlyOne, onlyOther] = [onlyWrong(other, one).length, onlyWrong(one, other).length];
     return (
-      `${one.name} gets ${count(onlyOne, "test image")} right that ${other.name} gets wrong, ` +
-      `and ${other.name} ${onlyOther.toLocaleString("en")} that ${one.name} gets wrong. McNemar’s exact test`
+      `${count(onlyOne, "test image")} classified correctly by ${one.name} only, ` +
+      `${onlyOther.toLocaleString("en")} by ${other.name} only. McNemar’s exact test`
     );
   }
-  const points = (share) => (100 * Math.abs(share)).toFixed(2);
-  const side = test.difference < 0 ? "less" : "more";
+  const points = (fraction) => (100 * Math.abs(fraction)).toFixed(2);
+  const side = found.difference < 0 ? "lower" : "higher";
   return (
-    `On average over ${count(one.seeds, "seed")}, ${one.name} gets ${points(test.difference)} points ${side} of the test ` +
-    `images right than ${other.name} over ${count(other.seeds, "seed")}; the standard error is ` +
-    `${points(test.standardError)}. A t-test over seeds and images`
+    `The mean accuracy of ${one.name} (${count(one.seeds, "seed")}) is ${points(found.difference)} points ${side} than ` +
+    `that of ${other.name} (${count(other.seeds, "seed")}), standard error ${points(found.standardError)}. ` +
+    `T-test over seeds and images`
   );
 }
 
-function verdict(one, other, test) {
-  if (one === other) return `Both are ${one.name}: choose two models.`;
-  const winner = test.difference > 0 ? one : other;
-  const clear = test.toldApart ? `${winner.name} is better beyond chance` : "the two cannot be told apart";
-  const left = [one, other].filter((model) => model.seeds === 1).map((model) => model.name);
-  const chance = left.length ? ` The chance of training ${left.join(" and ")} is left out, for want of a second seed.` : "";
+function singleSeedNote(one, other, found) {
+  const single = [one, other].filter((model) => model.seeds === 1).map((model) => model.name).join(" and ");
+  if (!single) return "";
+  if (found.test === "McNemar") return ` Training variance is not included: ${single} have a single seed each.`;
+  return ` The seed variance of ${single} is the mean of the models with several seeds.`;
+}
+
+function verdict(one, other, found) {
+  if (one === other) return `Both are ${one.name}: select two models.`;
+  const winner = found.difference > 0 ? one : other;
+  const clear = found.significant ? `${winner.name} is significantly better` : "no significant difference";
   return (
-    `${outcome(one, other, test)}: ${probability(test.pValue)}, and ${probability(test.corrected)} corrected for ` +
-    `${count(page.comparisons.length, "pair")}: ${clear} at the 5 % level.${chance}`
+    `${outcome(one, other, found)}: ${probability(found.pValue)}, and ${probability(found.corrected)} corrected for ` +
+    `${count(page.comparisons.length, "pair")}: ${clear} at the 5 % level.${singleSeedNote(one, other, found)}`
   );
 }
 
@@ -54,7 +59,7 @@ function testOf(first, second) {
 function listOnly(id, winner, loser) {
   const mistakes = onlyWrong(loser, winner);
   const list = find(id);
-  find(`${id}-title`).textContent = `Only ${winner.name} is right: ${count(mistakes.length, "image")}`;
+  find(`${id}-title`).textContent = `Correct only with ${winner.name}: ${count(mistakes.length, "image")}`;
   showInSteps(list, list.nextElementSibling, mistakes, (mistake) => tile(loser, mistake), TILES);
 }
 
@@ -62,9 +67,9 @@ function comparePair() {
   const [first, second] = [Number(find("first").value), Number(find("second").value)];
   const [one, other] = [page.models[first], page.models[second]];
   find("verdict").textContent = verdict(one, other, testOf(first, second));
-  const rows = one.perClass.map((scores, place) => ({
+  const rows = one.perClass.map((scores, index) => ({
     class: scores.class,
-    difference: 100 * (scores.recall - other.perClass[place].recall),
+    difference: 100 * (scores.recall - other.perClass[index].recall),
   }));
   fill("differences", "differences", rows);
   listOnly("only-first", one, other);

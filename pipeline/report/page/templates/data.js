@@ -4,7 +4,7 @@ const find = (id) => document.getElementById(id);
 const bytes = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 const integers = (text) => new Uint32Array(bytes(text).buffer);
 
-page.numbers = integers(page.numbers); // by position in the picture: the image's number in its file
+page.numbers = integers(page.numbers); // by position in the picture: the image's index in its file
 page.labels = bytes(page.labels);
 for (const model of page.models) {
   model.mistakes = integers(model.mistakes); // positions in the picture, the most confident first
@@ -18,5 +18,5 @@ function element(name, properties = {}, ...children) {
   return made;
 }
 
-const percent = (share, digits = 2) => `${(100 * share).toFixed(digits)} %`;
+const percent = (fraction, digits = 2) => `${(100 * fraction).toFixed(digits)} %`;
 const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;

@@ -3,7 +3,7 @@ const CARDS = 12;
 const matrix = find("confusion").tBodies[0];
 const state = { model: null, actual: null, predicted: null };
 
-// The matrix has the same cells for every model: they are made once, and then filled.
+// The matrix has the same cells for every model: create them once, then fill them.
 for (const [actual, name] of page.classes.entries()) {
   const row = matrix.insertRow();
   row.append(element("th", { scope: "row" }, name));
@@ -21,12 +21,12 @@ function fillMatrix(model) {
     const support = row.reduce((sum, images) => sum + images, 0);
     row.forEach((images, predicted) => {
       const cell = cellAt(actual, predicted);
-      const share = support ? images / support : 0;
+      const fraction = support ? images / support : 0;
       cell.textContent = images;
-      cell.style.setProperty("--share", Math.sqrt(share).toFixed(3)); // the root lets rare mistakes show
+      cell.style.setProperty("--fraction", Math.sqrt(fraction).toFixed(3)); // the root lets rare mistakes show
       cell.classList.toggle("none", images === 0);
       if (actual === predicted) return;
-      cell.ariaLabel = `${page.classes[actual]} taken for ${page.classes[predicted]}: ${count(images, "image")}`;
+      cell.ariaLabel = `${page.classes[actual]} predicted as ${page.classes[predicted]}: ${count(images, "image")}`;
     });
   });
 }
@@ -41,7 +41,7 @@ function worstCell(model) {
   return worst;
 }
 
-// The Tab key stops at one cell of the matrix: where it was left.
+// The Tab key stops at one cell of the matrix, the last one that had the focus.
 function enterAt(cell) {
   for (const button of matrix.querySelectorAll("button[tabindex='0']")) button.tabIndex = -1;
   cell.tabIndex = 0;
@@ -60,8 +60,7 @@ function showCell() {
   const inCell = [...model.mistakes.keys()].filter(
     (mistake) => page.labels[model.mistakes[mistake]] === actual && model.predicted[mistake] === predicted,
   );
-  const [right, wrong] = [page.classes[actual], page.classes[predicted]];
-  find("gallery-title").textContent = `${right} taken for ${wrong}: ${count(inCell.length, "image")}`;
+    find("gallery-title").textContent = `${page.classes[actual]} predicted as ${page.classes[predicted]}: ${count(inCell.length, "image")}`;
   showInSteps(find("cards"), find("more"), inCell, (mistake) => card(model, mistake), CARDS);
 }
 
@@ -91,8 +90,8 @@ function fillClasses(model) {
 function chooseModel(place) {
   const model = page.models[place];
   state.model = model;
-  const seed = model.seeds > 1 ? `seed ${model.seed}, kept of ${model.seeds}: ` : "";
-  find("model-accuracy").textContent = `${seed}${percent(model.accuracy)} of the test images right`;
+  const seed = model.seeds > 1 ? `best seed (${model.seed}) of ${model.seeds}: ` : "";
+  find("model-accuracy").textContent = `${seed}test accuracy ${percent(model.accuracy)}`;
   fillMatrix(model);
   if (state.actual === null) {
     const { actual, predicted } = worstCell(model);
@@ -112,7 +111,7 @@ matrix.addEventListener("click", ({ target }) => {
   find("gallery").scrollIntoView({ block: "nearest", behavior: "smooth" });
 });
 
-// Arrow keys go to the next cell in their direction, over the diagonal; Enter and the space bar choose, as on any button.
+// Arrow keys move to the next cell and skip the diagonal. Enter and the space bar select, as on any button.
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 matrix.addEventListener("keydown", (event) => {
   const step = STEPS[event.key];

@@ -1,4 +1,4 @@
-// Test images with what was said of them.
+// Test images with their predictions.
 function picture(position) {
   const made = element("span", { className: "picture", role: "img", ariaLabel: `test image ${page.numbers[position]}` });
   made.style.setProperty("--column", position % page.columns);
@@ -11,24 +11,24 @@ function card(model, mistake) {
   const position = model.mistakes[mistake];
   const classes = page.classes.length;
   const bars = page.classes.map((name, place) => {
-    const share = model.probabilities[mistake * classes + place] / 255;
-    const role = place === page.labels[position] ? "right" : place === model.predicted[mistake] ? "wrong" : "";
+    const fraction = model.probabilities[mistake * classes + place] / 255;
+    const role = place === page.labels[position] ? "correct" : place === model.predicted[mistake] ? "wrong" : "";
     const bar = element("i");
-    bar.style.setProperty("--share", share.toFixed(3));
-    const words = { right: "actual", wrong: "predicted" }[role];
+    bar.style.setProperty("--fraction", fraction.toFixed(3));
+    const words = { correct: "actual", wrong: "predicted" }[role];
     const label = element("span", { className: "name", title: name }, name);
     if (words) label.append(element("span", { className: "hidden" }, ` (${words})`));
-    return element("li", { className: role }, label, bar, element("b", {}, 0 < share && share < 0.005 ? "< 1 %" : percent(share, 0)));
+    return element("li", { className: role }, label, bar, element("b", {}, 0 < fraction && fraction < 0.005 ? "< 1 %" : percent(fraction, 0)));
   });
   const name = element("span", { className: "number" }, `№ ${page.numbers[position]}`);
   return element("li", {}, element("div", {}, picture(position), name), element("ol", {}, ...bars));
 }
 
-// One image that only one of two models gets right, and what the other takes it for.
+// One image that only one of two models classifies correctly, with the other's prediction.
 function tile(model, mistake) {
   const position = model.mistakes[mistake];
   const words = element("span", { className: "words" }, page.classes[page.labels[position]], element("br"));
-  words.append(element("span", { className: "taken" }, `taken for ${page.classes[model.predicted[mistake]]}`), element("br"));
+  words.append(element("span", { className: "taken" }, `predicted ${page.classes[model.predicted[mistake]]}`), element("br"));
   words.append(element("small", {}, `№ ${page.numbers[position]}`));
   return element("li", {}, picture(position), words);
 }

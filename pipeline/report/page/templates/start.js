@@ -1,4 +1,4 @@
-// What the page shows first.
+// The page's initial state.
 sortBy(find("results"), 1, -1);
 drawCurves();
 chooseModel(Number(find("model").value));

@@ -1,4 +1,4 @@
-// Tables that sort by the column whose title is pressed; a cell's data-value is what counts.
+// Sort tables by the column whose title is selected, by the cells' data-value.
 function sortBy(table, column, direction) {
   const key = (row) => row.cells[column].dataset.value;
   const numeric = table.tHead.rows[0].cells[column].classList.contains("number");
@@ -14,7 +14,7 @@ function sortBy(table, column, direction) {
   });
 }
 
-// Keeps the order chosen when a table's rows are filled anew.
+// Keep the selected order when a table's rows are replaced.
 function sortAgain(table) {
   const cells = [...table.tHead.rows[0].cells];
   const column = cells.findIndex((cell) => cell.ariaSort);

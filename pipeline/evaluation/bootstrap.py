@@ -1,4 +1,4 @@
-"""How far accuracy and macro F1 might have come out otherwise: with other test images, and with other seeds."""
+"""Bootstrap confidence intervals for accuracy and macro F1, resampling test images and seeds."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,20 +12,27 @@ LEVEL = 0.95
 def bootstrap_intervals(
     actual: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer], classes: int
 ) -> dict[str, float]:
-    """Percentile bootstrap intervals at 95 % of the seeds' mean accuracy and macro F1: each one's `_low` and `_high`.
+    """Compute 95 % percentile intervals for the seeds' mean accuracy and macro F1.
 
-    Takes the classes of at least one image, actual (n,) and as predicted by each seed (seeds, n). A resample draws as
-    many test images as there are, with replacement, and as many seeds, and the interval lies between the 2.5th and
-    97.5th percentiles of 10,000 resamples (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13).
-    All seeds of a resample meet the same images, as they do in truth: rows and columns of the table of seeds and images
-    are drawn independently (Owen, The pigeonhole bootstrap, 2007). Of two or
-    three seeds that differ much, the interval is too short.
+    A resample draws as many test images as there are, with replacement, and as many seeds. The interval lies between
+    the 2.5th and 97.5th percentiles of 10,000 resamples (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
+    chapter 13). All seeds of a resample share the same images: rows and columns of the table of seeds and images are
+    drawn independently (Owen, The pigeonhole bootstrap, 2007). With two or three seeds that differ much, the interval
+    is too short.
 
-    With one seed, the images alone are drawn: the interval is that of one trained model, and says nothing of how
-    another seed would have trained.
+    With a single seed only the images are resampled. The interval then covers the choice of test images for this
+    trained model. It does not cover training variance.
 
-    The figures depend on the images only through the number of each pattern of actual and predicted classes. Draws are
-    independent, so these numbers follow exactly a multinomial distribution: it is drawn directly, without the images.
+    The scores depend on the images only through the count of each pattern of actual and predicted classes. Draws are
+    independent, so these counts follow a multinomial distribution exactly. It is drawn directly, without the images.
+
+    Args:
+        actual: Labels of at least one image, (n,).
+        predicted: Classes that each seed predicts, (seeds, n).
+        classes: Number of classes.
+
+    Returns:
+        `accuracy` and `f1_macro`, each with the suffixes `_low` and `_high`.
     """
     patterns, numbers = np.unique(np.column_stack([actual, predicted.T]), axis=0, return_counts=True)
     hit, wanted, given = _indicators(patterns, classes)
@@ -51,9 +58,10 @@ def bootstrap_intervals(
 
 
 def _indicators(patterns: npt.NDArray[np.integer], classes: int) -> tuple[npt.NDArray[np.float32], ...]:
-    """Ones where a pattern of actual and predicted classes, (n, 1 + seeds), is a hit, is of a class and is called it.
+    """Mark for each pattern (n, 1 + seeds) whether it is a hit, is of a class, and is predicted as a class.
 
-    Float32 (n, seeds, classes), (n, classes) and (n, seeds, classes): sums of them are exact up to 16 million images.
+    The shapes are (n, seeds, classes), (n, classes) and (n, seeds, classes), all float32. Their sums are exact up to 16
+    million images.
     """
     of_class = np.eye(classes, dtype=np.float32)[patterns]
     wanted, given = of_class[:, 0], of_class[:, 1:]
