@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
-from pipeline import config
+from pipeline import config, config_data, config_models
 from pipeline.config import Layout, find_model, load_all, load_config, load_pipeline, load_published
 from pipeline.io import InputError
 
@@ -178,8 +178,9 @@ def test_an_experiment_changes_its_lines_alone(
 
 def fields() -> list[tuple[str, FieldInfo]]:
     """Every parameter there can be, by its name in its section."""
-    sections = [kind for kind in vars(config).values() if isinstance(kind, type) and issubclass(kind, BaseModel)]
-    sections += [member for member in get_args(get_args(config.AnyModel)[0]) if issubclass(member, BaseModel)]
+    named = [kind for module in (config, config_data, config_models) for kind in vars(module).values()]
+    sections = [kind for kind in named if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    sections += [member for member in get_args(get_args(config_models.AnyModel)[0]) if issubclass(member, BaseModel)]
     return [field for section in sections for field in section.model_fields.items()]
 
 
@@ -270,7 +271,7 @@ def accepted(path: Path, content: bytes) -> bool:
 
 
 def typed(value: Any) -> Any:
-    """The value with each leaf beside its kind: 1 and true differ, and 0 is the number 0.0 where a float is expected."""
+    """The value with each leaf beside its kind: 1 and true differ, 0 and 0.0 are one number."""
     if isinstance(value, dict):
         return {key: typed(inner) for key, inner in value.items()}
     if isinstance(value, list):

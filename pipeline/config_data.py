@@ -1,0 +1,232 @@
+"""The schema of ``data`` and ``splits`` in ``params.yaml``, and the types that all sections share."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PositiveInt,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Side = Annotated[int, Field(ge=1, le=4096)]
+
+
+def _matching(pattern: str, allowed: str) -> AfterValidator:
+    """Return a validator of text that names what is allowed, where pydantic's own shows the pattern."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise PydanticCustomError("text", "{allowed}", {"allowed": allowed})
+        return text
+
+    return AfterValidator(check)
+
+
+Name = Annotated[str, _matching(r"[a-z][a-z0-9_]*", "lower-case letters, digits and _, beginning with a letter")]
+FileName = Annotated[str, _matching(r"\w[\w.-]*", "a file name of letters, digits, _, . and -")]
+LocalFolder = Annotated[str, _matching(r"data/local(/[\w-][^/\\]*)*", "data/local or a folder below it")]
+Sha256 = Annotated[str, _matching(r"[0-9a-f]{64}", "64 hexadecimal digits")]
+HttpsUrl = Annotated[str, _matching(r"https://\S+", "an address that begins with https://")]
+DebianPackage = Annotated[str, _matching(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package")]
+ClassName = Annotated[str, _matching(r"[^\x00-\x1f\x7f-\x9f]+", "text without control characters")]
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class StrictModel(BaseModel):
+    """A mapping of a settings file. Its keys are exactly the fields."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_unknown_keys(cls, section: Any) -> Any:
+        """Name the keys that are allowed, which pydantic's own error does not."""
+        for key in section if isinstance(section, dict) else ():
+            if key not in cls.model_fields:
+                context = {"key": key, "allowed": ", ".join(cls.model_fields)}
+                raise PydanticCustomError("unknown_key", "no such key; allowed: {allowed}", context)
+        return section
+
+
+class UrlSource(StrictModel):
+    """Files below an HTTPS address."""
+
+    url: HttpsUrl
+
+
+class DebianSource(StrictModel):
+    """Files inside a package of the machine's Debian or Ubuntu archive."""
+
+    debian: DebianPackage
+
+
+class FolderSource(StrictModel):
+    """Files in a local folder, relative to the repository."""
+
+    folder: Text
+
+
+def _source_tag(source: Any) -> str | None:
+    """Return the tag of a source: its first key."""
+    keys = type(source).model_fields if isinstance(source, StrictModel) else source
+    return next(iter(keys), None) if isinstance(keys, dict) else None
+
+
+Source = Annotated[
+    Annotated[UrlSource, Tag("url")] | Annotated[DebianSource, Tag("debian")] | Annotated[FolderSource, Tag("folder")],
+    Discriminator(
+        _source_tag, custom_error_type="source", custom_error_message="a source is one of url, debian, folder"
+    ),
+]
+
+
+class RawFile(StrictModel):
+    """A file as the sources name it, and the SHA-256 of its decompressed content."""
+
+    name: FileName
+    sha256: Sha256 | None
+
+
+class IdxFiles(StrictModel):
+    """The four files of the IDX format."""
+
+    train_images: RawFile
+    train_labels: RawFile
+    test_images: RawFile
+    test_labels: RawFile
+    transposed: bool
+
+    @property
+    def files(self) -> list[RawFile]:
+        """All files of the format."""
+        return [self.train_images, self.train_labels, self.test_images, self.test_labels]
+
+
+class CsvFiles(StrictModel):
+    """The two files of the CSV format."""
+
+    train: RawFile
+    test: RawFile
+    transposed: bool
+
+    @property
+    def files(self) -> list[RawFile]:
+        """All files of the format."""
+        return [self.train, self.test]
+
+
+class SeparateFolder(StrictModel):
+    """Test images in a folder of their own."""
+
+    folder: LocalFolder
+
+
+class HeldOut(StrictModel):
+    """Test images held out of the training folder, the same fraction of each class."""
+
+    fraction: Fraction
+    seed: Seed
+
+
+class Size(StrictModel):
+    """Height and width of an image in pixels."""
+
+    height: Side
+    width: Side
+
+
+def _test_tag(test: Any) -> str:
+    """Return the tag of how test images are told from training images."""
+    if isinstance(test, dict):
+        return "separate" if "folder" in test else "held out"
+    return "separate" if isinstance(test, SeparateFolder) else "held out"
+
+
+class ImageFolders(StrictModel):
+    """Folders with one folder of images for each class, and how the images are converted."""
+
+    train: LocalFolder
+    test: Annotated[
+        Annotated[SeparateFolder, Tag("separate")] | Annotated[HeldOut, Tag("held out")], Discriminator(_test_tag)
+    ]
+    resize: Size | None
+    color: Literal["grey", "rgb"]
+
+    @model_validator(mode="after")
+    def refuse_equal_folders(self) -> Self:
+        """Refuse test images that are the training images."""
+        if isinstance(self.test, SeparateFolder) and self.test.folder == self.train:
+            raise PydanticCustomError("folders", "another folder than for training", {"key": "test.folder"})
+        return self
+
+
+class _Data(StrictModel):
+    """What all formats have in common."""
+
+    sources: Annotated[list[Source], Field(min_length=1)]
+    classes: Annotated[list[ClassName], Field(min_length=2, max_length=256)] | None
+    normalization: Literal["minmax", "standard"]
+
+    @model_validator(mode="after")
+    def refuse_equal_classes(self) -> Self:
+        """Refuse two classes of one name, which a table could not tell apart."""
+        if self.classes is not None and len(set(self.classes)) < len(self.classes):
+            raise PydanticCustomError("classes", "class names must differ", {"key": "classes"})
+        return self
+
+
+class IdxData(_Data):
+    """Data in the IDX format of MNIST."""
+
+    format: Literal["idx"]
+    idx: IdxFiles
+
+
+class CsvData(_Data):
+    """Data in CSV tables of label and pixels."""
+
+    format: Literal["csv"]
+    csv: CsvFiles
+
+
+class ImageData(_Data):
+    """Data in folders of PNG and JPEG files."""
+
+    format: Literal["images"]
+    images: ImageFolders
+
+
+def _format_tag(data: Any) -> str | None:
+    """Return the tag of the data's format, which no key of the data has as its name."""
+    name = data.get("format") if isinstance(data, dict) else getattr(data, "format", None)
+    return f"format {name}" if name in ("idx", "csv", "images") else None
+
+
+DataConfig = Annotated[
+    Annotated[IdxData, Tag("format idx")]
+    | Annotated[CsvData, Tag("format csv")]
+    | Annotated[ImageData, Tag("format images")],
+    Discriminator(
+        _format_tag,
+        custom_error_type="format",
+        custom_error_message="format is one of idx, csv, images",
+        custom_error_context={"key": "format"},
+    ),
+]
+
+
+class SplitConfig(StrictModel):
+    """How many training images are held out for validation: a fraction or a number, as scikit-learn's `test_size`."""
+
+    validation_size: Fraction | PositiveInt
+    seed: Seed

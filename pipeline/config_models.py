@@ -1,0 +1,155 @@
+"""The schema of ``recipes`` and ``models`` in ``params.yaml``.
+
+The options of an architecture are read from its file.
+"""
+
+import ast
+import typing
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import pydantic
+from pydantic import (
+    Discriminator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Tag,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from pipeline.config_data import Fraction, Name, Seed, StrictModel
+
+ARCHITECTURES = Path(__file__).parent / "architectures"
+
+
+class LrSchedule(StrictModel):
+    """Linear warm-up from 0 over a fraction of all steps, then decay to 0."""
+
+    warmup: Annotated[float, Field(ge=0, lt=1)]
+    decay: Literal["cosine", "linear"]
+
+
+def _schedule_tag(schedule: Any) -> str:
+    return "changing" if isinstance(schedule, dict | LrSchedule) else "constant"
+
+
+class Recipe(StrictModel):
+    """Training techniques that work with any architecture."""
+
+    flip: Literal["none", "random", "alternating"]
+    translate: NonNegativeInt
+    cutout: NonNegativeInt
+    mixup: NonNegativeFloat
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    lr_schedule: Annotated[
+        Annotated[Literal["constant"], Tag("constant")] | Annotated[LrSchedule, Tag("changing")],
+        Discriminator(_schedule_tag),
+    ]
+    ema: Fraction | None
+    tta_flip: bool
+    tta_translate: NonNegativeInt
+    cpu_precision: Literal["float32", "bfloat16"]
+
+
+class AdaptiveOptimizer(StrictModel):
+    """An optimizer of the Adam family, with Keras' settings but for the learning rate."""
+
+    name: Literal["adam", "nadam", "rmsprop"]
+    learning_rate: PositiveFloat
+
+
+class SgdOptimizer(StrictModel):
+    """Stochastic gradient descent. With ``batch_size: full`` it is plain gradient descent."""
+
+    name: Literal["sgd"]
+    learning_rate: PositiveFloat
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+
+
+class AdamwOptimizer(StrictModel):
+    """Adam with decoupled weight decay."""
+
+    name: Literal["adamw"]
+    learning_rate: PositiveFloat
+    weight_decay: NonNegativeFloat
+
+
+class SgdwOptimizer(StrictModel):
+    """Stochastic gradient descent with Nesterov momentum and decoupled weight decay, relative to the learning rate."""
+
+    name: Literal["sgdw"]
+    learning_rate: PositiveFloat
+    momentum: Fraction
+    weight_decay: NonNegativeFloat
+
+
+class MuonOptimizer(StrictModel):
+    """Muon for the kernels of hidden layers, with decoupled weight decay, and Adam for all other weights."""
+
+    name: Literal["muon"]
+    learning_rate: PositiveFloat
+    momentum: Fraction
+    weight_decay: NonNegativeFloat
+    adam_learning_rate: PositiveFloat
+
+
+OptimizerConfig = Annotated[
+    AdaptiveOptimizer | SgdOptimizer | AdamwOptimizer | SgdwOptimizer | MuonOptimizer, Discriminator("name")
+]
+
+
+class ModelConfig(StrictModel):
+    """How one model is trained. The options of its architecture stand beside these fields."""
+
+    architecture: str
+    split: Name
+    recipe: Name
+    optimizer: OptimizerConfig
+    batch_size: PositiveInt | Literal["full"]
+    epochs: PositiveInt
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def refuse_equal_seeds(self) -> Self:
+        """Refuse a seed that counts twice, since it would hide variance."""
+        if len(set(self.seeds)) < len(self.seeds):
+            raise PydanticCustomError("seeds", "seeds must differ", {"key": "seeds"})
+        return self
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments of the architecture's ``build``."""
+        return self.model_dump(exclude=set(ModelConfig.model_fields))
+
+
+def architectures() -> list[str]:
+    """Return the names of all architectures: the files in ``pipeline/architectures``."""
+    return sorted(path.stem for path in ARCHITECTURES.glob("*.py") if path.stem != "__init__")
+
+
+def model_schema_for(architecture: str) -> type[ModelConfig]:
+    """Extend `ModelConfig` by a required field for each keyword-only argument of the architecture's ``build``.
+
+    The signature is parsed, not imported: an architecture imports Keras, which takes seconds. Annotations may use the
+    names of ``typing`` and ``pydantic``, such as ``Literal`` and ``PositiveInt``.
+    """
+    tree = ast.parse((ARCHITECTURES / f"{architecture}.py").read_text())
+    build = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "build")
+    annotations = {"architecture": f"Literal[{architecture!r}]"}
+    annotations |= {option.arg: ast.unparse(option.annotation) for option in build.args.kwonlyargs if option.annotation}
+    fields: dict[str, Any] = {name: (annotation, ...) for name, annotation in annotations.items()}
+    extended = pydantic.create_model(architecture, __base__=ModelConfig, **fields)
+    extended.model_rebuild(_types_namespace=vars(pydantic) | vars(typing))
+    return extended
+
+
+if TYPE_CHECKING:
+    AnyModel = ModelConfig
+else:
+    AnyModel = Annotated[reduce(or_, map(model_schema_for, architectures())), Discriminator("architecture")]
