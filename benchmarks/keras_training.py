@@ -1,6 +1,6 @@
-"""One training by plain Keras or by the pipeline, in this process alone; or a description of the networks.
+"""Train once by plain Keras or by the pipeline, in this process alone; or describe the networks.
 
-Reads a task as JSON from standard input and writes what it found as JSON, the last line of its output.
+Reads a task as JSON from standard input and prints the result as JSON in the last line.
 """
 
 import json
@@ -15,22 +15,22 @@ import keras
 import numpy as np
 
 from benchmarks.memory import peak_memory
-from pipeline.artifacts import read_npz
-from pipeline.catalogue import build
-from pipeline.dataset.parts import Normalization, Part
-from pipeline.params.reading import model_named, read_params
-from pipeline.params.recipes import Recipe
-from pipeline.params.schema import ModelParams
-from pipeline.training.batches import batch_size_of
-from pipeline.training.checkpoint import Checkpoint
-from pipeline.training.device import describe, make_repeatable
-from pipeline.training.execution import scope_of
+from pipeline.config import ROOT, find_model, load_pipeline
+from pipeline.config_models import ModelConfig, Recipe
+from pipeline.data.dataset import Dataset, Normalization, Split
+from pipeline.io import read_npz
+from pipeline.training.callbacks import Checkpoint
 from pipeline.training.fit import fit
-from pipeline.training.train import set_up_for, to_train
+from pipeline.training.job import make_job
+from pipeline.training.model import build_network
+from pipeline.training.runtime import ExecutionPlan, hardware_info, seed_everything
+from pipeline.training.sampler import batch_size_of
+
+STEPS_PER_EXECUTION = 50
 
 
 class EpochTimes(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Seconds of each epoch of plain `fit`."""
+    """Record the seconds of each epoch of plain `fit`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class EpochTimes(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
 
 
 class TrainingTimes(Checkpoint):
-    """The pipeline's checkpoint, which also notes the seconds of each epoch until its validation begins."""
+    """Also record the seconds of each epoch until its validation begins."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "benchmark")
@@ -64,41 +64,72 @@ class TrainingTimes(Checkpoint):
         self.training_seconds.append(time.perf_counter() - self.begun)
 
 
-def plain_keras(params: ModelParams, part: Part, classes: int) -> tuple[list[float], float]:
-    """Train as a tutorial does; gives the seconds of each epoch and the loss of the last."""
-    keras.utils.set_random_seed(params.seeds[0])
-    images = part.images.astype(np.float32) / np.float32(255)
-    model = build(params.architecture, images.shape[1:], classes, params.options)
-    settings = params.optimizer.model_dump(exclude={"name"})
+def train_keras(config: ModelConfig, split: Split, classes: int, steps_per_execution: int) -> tuple[list[float], float]:
+    """Train as a tutorial does.
+
+    Args:
+        config: The model.
+        split: The images and labels.
+        classes: Number of classes.
+        steps_per_execution: Keras' argument of this name.
+
+    Returns:
+        The seconds of each epoch, and the loss of the last.
+    """
+    keras.utils.set_random_seed(config.seeds[0])
+    images = split.images.astype(np.float32) / np.float32(255)
+    model = build_network(config.architecture, images.shape[1:], classes, config.options)
+    settings = config.optimizer.model_dump(exclude={"name"})
     model.compile(
-        optimizer=keras.optimizers.get({"class_name": params.optimizer.name, "config": settings}),
+        optimizer=keras.optimizers.get({"class_name": config.optimizer.name, "config": settings}),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
+        steps_per_execution=steps_per_execution,
     )
     times = EpochTimes()
-    batch_size = batch_size_of(params, len(images))
+    batch_size = batch_size_of(config, len(images))
     history = model.fit(
-        images, part.labels, batch_size=batch_size, epochs=params.epochs, verbose=0, callbacks=[times]
+        images, split.labels, batch_size=batch_size, epochs=config.epochs, verbose=0, callbacks=[times]
     ).history
     return times.seconds, history["loss"][-1]
 
 
-def by_pipeline(name: str, params: ModelParams, recipe: Recipe, part: Part, classes: int) -> tuple[list[float], float]:
-    """Train as ``train@<name>`` does, validating on one image; gives the same."""
-    network, execution = set_up_for(params, recipe, {"train": part}, classes)
-    seed = params.seeds[0]
-    make_repeatable(seed)
-    one_image = Part(part.images[:1], part.labels[:1])
-    with TemporaryDirectory() as folder, chdir(folder), scope_of(execution):  # the folder is where the live report goes
-        model = to_train(network, Normalization(offset=0, scale=255), execution)
+def train_pipeline(
+    name: str, config: ModelConfig, recipe: Recipe, split: Split
+) -> tuple[list[float], float, ExecutionPlan]:
+    """Train as the stage ``train`` does, validating on one image.
+
+    Args:
+        name: Name of the model.
+        config: The model.
+        recipe: Its recipe.
+        split: The images and labels.
+
+    Returns:
+        The seconds of each epoch, the loss of the last, and the execution plan.
+    """
+    splits = {"train": split, "validation": Split(split.images[:1], split.labels[:1])}
+    job = make_job(name, config, recipe, Dataset(splits, Normalization(offset=0, scale=255)), (), ROOT)
+    keras.config.set_dtype_policy(job.plan.precision)
+    seed_everything(config.seeds[0])
+    with TemporaryDirectory() as folder, chdir(folder):  # where the live report goes
         times = TrainingTimes(Path("checkpoint.npz"))
-        curves = fit(name, seed, model, params, recipe, part, one_image, execution, times).curves
-    return times.training_seconds, float(curves["loss"].iloc[-1])
+        curves = fit(job.build_trainable(), job, config.seeds[0], times).curves
+    return times.training_seconds, float(curves["loss"].iloc[-1]), job.plan
 
 
-def described(params: ModelParams, shape: tuple[int, int, int], classes: int) -> dict[str, Any]:
-    """Layers with their settings and shapes, and parameters: what another framework makes the same network from."""
-    network = build(params.architecture, shape, classes, params.options)
+def describe(config: ModelConfig, shape: tuple[int, int, int], classes: int) -> dict[str, Any]:
+    """Describe a network so that another framework can build the same.
+
+    Args:
+        config: The model.
+        shape: Shape of an image, (height, width, channels).
+        classes: Number of classes.
+
+    Returns:
+        The layers with their settings and shapes, and the number of parameters.
+    """
+    network = build_network(config.architecture, shape, classes, config.options)
     layers = [
         {
             "class": type(layer).__name__,
@@ -114,23 +145,29 @@ def described(params: ModelParams, shape: tuple[int, int, int], classes: int) ->
 
 
 def main() -> None:
-    """Do the task: ``way`` (keras, pipeline or describe), ``model`` or ``models``, ``epochs``, ``data``."""
+    """Do the task.
+
+    Its keys are ``framework`` (keras, keras_50, pipeline or describe), ``model`` or ``models``, ``epochs``, ``data``.
+    """
     task = json.load(sys.stdin)
-    everything = read_params()
-    models = everything.models
     arrays = read_npz(Path(task["data"]))
-    part = Part(arrays["images"], arrays["labels"])
-    if task["way"] == "describe":
-        networks = {name: described(models[name], part.images.shape[1:], task["classes"]) for name in task["models"]}
-        found = {"networks": networks, "machine": describe()}
+    split = Split(arrays["images"], arrays["labels"])
+    if task["framework"] == "describe":
+        shape = split.images.shape[1:]
+        networks = {name: describe(find_model(name)[1], shape, task["classes"]) for name in task["models"]}
+        print(json.dumps({"networks": networks, "machine": hardware_info()}, default=str))
+        return
+    layout, config = find_model(task["model"])
+    config = config.model_copy(update={"epochs": task["epochs"]})
+    precision = "float32"
+    if task["framework"] == "pipeline":
+        recipe = load_pipeline(layout.params).recipes[config.recipe]
+        seconds, loss, plan = train_pipeline(task["model"], config, recipe, split)
+        precision = plan.precision
     else:
-        params = model_named(everything, task["model"]).model_copy(update={"epochs": task["epochs"]})
-        if task["way"] == "keras":
-            seconds, loss = plain_keras(params, part, task["classes"])
-        else:
-            seconds, loss = by_pipeline(task["model"], params, everything.recipes[params.recipe], part, task["classes"])
-        found = {"seconds": seconds, "loss": loss, "peak_memory": peak_memory()}
-    print(json.dumps(found, default=str))
+        steps = STEPS_PER_EXECUTION if task["framework"] == "keras_50" else 1
+        seconds, loss = train_keras(config, split, int(split.labels.max()) + 1, steps)
+    print(json.dumps({"seconds": seconds, "loss": loss, "precision": precision, "peak_memory": peak_memory()}))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import InputError
+from pipeline.io import InputError
 
 if TYPE_CHECKING:
     import keras

@@ -1,25 +1,31 @@
-"""Train one model on the training part, choose the epoch on the validation part, predict every part, once a seed."""
+"""Train one model: choose the epoch on the validation split, predict every split, once for each seed."""
 
-import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
-from pipeline.dataset.parts import read_parts
-from pipeline.errors import run
-from pipeline.params.reading import model_named, read_params
-from pipeline.training.backend import prepare_backend
+from pipeline.config import PARAMS, Layout, load_pipeline
+from pipeline.data.dataset import load_dataset
+from pipeline.io import run
+from pipeline.training.runtime import prepare_backend
 
 
 def main() -> None:
     """Train the model that the first argument names."""
-    name = " ".join(sys.argv[1:])
-    settings = read_params()
-    params = model_named(settings, name)
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="a model in the parameters")
+    parser.add_argument("--params", type=Path, default=PARAMS, help="parameters of the pipeline (default: %(default)s)")
+    arguments = parser.parse_args()
+    name = arguments.name
+    pipeline = load_pipeline(arguments.params)
+    config = pipeline.get_model(name)
+    files = Path("data/prepared.npz"), Path(f"data/splits/{config.split}.npz")
+    dataset = load_dataset(*files)
     prepare_backend()
-    from pipeline.training.entry import train_entry  # takes seconds, and so follows the check
+    from pipeline.training.job import make_job  # takes seconds, and so follows the checks
+    from pipeline.training.train import train_and_save
 
-    files = Path("data/prepared.npz"), Path("data/split.npz")
-    predictions = Path(f"data/predictions/{name}.npz")
-    train_entry(name, params, settings.recipes[params.recipe], read_parts(*files), files, predictions)
+    layout = Layout.of(arguments.params)
+    train_and_save(make_job(name, config, pipeline.recipes[config.recipe], dataset, files, layout))
 
 
 if __name__ == "__main__":

@@ -10,19 +10,14 @@ import pytest
 
 from pipeline.architectures import single_layer
 from pipeline.architectures.lenet5 import RBF
-from pipeline.catalogue import build
-from pipeline.dataset.parts import Normalization, Part
-from pipeline.errors import InputError
-from pipeline.params.reading import read_params
-from pipeline.training.checkpoint import Checkpoint
-from pipeline.training.device import make_repeatable
-from pipeline.training.execution import Execution
-from pipeline.training.fit import fit, with_normalization
+from pipeline.config import load_config
+from pipeline.data.dataset import Split
+from pipeline.io import InputError
+from pipeline.training.model import build_network, with_normalization
+from pipeline.training.runtime import ExecutionPlan, seed_everything
+from tests.helpers.training import MINMAX, MODELS, Small, config_of
 
 Matrix = npt.NDArray[np.float64]
-RECIPES = read_params().recipes
-MODELS = read_params().models
-PARAMS = MODELS["single_layer"]
 
 
 @pytest.fixture
@@ -64,7 +59,7 @@ def gradients(weights: list[Matrix], pixels: Matrix, labels: npt.NDArray[np.uint
 
 @pytest.mark.usefixtures("double_precision")
 def test_the_formulas_of_single_layer_are_its_gradients(pixels: Matrix, labels: npt.NDArray[np.uint8]) -> None:
-    make_repeatable(0)
+    seed_everything(0)
     network = single_layer.build((28, 28, 1), 10, hidden=5, initial_stddev=0.5)
     weights = [np.asarray(weight, dtype=np.float64) for weight in network.get_weights()]
     computed = network(pixels.reshape(600, 28, 28, 1)).numpy()
@@ -81,7 +76,7 @@ def test_the_formulas_of_single_layer_are_its_gradients(pixels: Matrix, labels: 
         assert difference == pytest.approx(float((gradient * direction).sum()), rel=1e-6)
 
 
-def test_single_layer_takes_a_full_batch_step_of_gradient_descent(
+def test_single_layer_takes_a_step_of_gradient_descent(
     images: npt.NDArray[np.uint8],
     labels: npt.NDArray[np.uint8],
     pixels: Matrix,
@@ -89,26 +84,20 @@ def test_single_layer_takes_a_full_batch_step_of_gradient_descent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    make_repeatable(0)
-    network = single_layer.build((28, 28, 1), 10, **PARAMS.options)
+    seed_everything(0)
+    network = single_layer.build((28, 28, 1), 10, **MODELS["single_layer"].options)
     before = [np.asarray(weight, dtype=np.float64) for weight in network.get_weights()]
-    part = Part(images[..., np.newaxis], labels)
-    fit(
-        "single_layer",
-        0,
-        with_normalization(network, Normalization(0, 255)),
-        PARAMS.model_copy(update={"epochs": 1}),
-        RECIPES["plain"],
-        part,
-        part,
-        Execution(shards=1, xla=True),
-        Checkpoint(tmp_path / "checkpoint.npz", "any"),
+    config = config_of("single_layer", epochs=1)
+    small = Small(*[Split(images[..., np.newaxis], labels)] * 2)
+    small.fit(
+        with_normalization(network, MINMAX),
+        small.job("single_layer", config, plan=ExecutionPlan(shards=1, xla=True)),
     )
     for old, new, gradient in zip(before, network.get_weights(), gradients(before, pixels, labels), strict=True):
-        np.testing.assert_allclose(new, old - PARAMS.optimizer.learning_rate * gradient, atol=1e-5)
+        np.testing.assert_allclose(new, old - config.optimizer.learning_rate * gradient, atol=1e-5)
 
 
-def test_rbf_units_answer_their_formula_after_saving_and_loading_too(tmp_path: Path) -> None:
+def test_rbf_units_compute_their_formula_also_when_loaded(tmp_path: Path) -> None:
     inputs = np.random.default_rng(0).normal(size=(7, 84)).astype(np.float32) * 0.1
     model = keras.Sequential([keras.Input((84,)), RBF(10, gamma=0.5)])
     (centres,) = model.get_weights()
@@ -122,8 +111,8 @@ def test_rbf_units_answer_their_formula_after_saving_and_loading_too(tmp_path: P
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("shape", [(16, 16, 1), (32, 20, 3), (40, 48, 3)])
-def test_each_model_takes_images_of_other_sizes_and_in_colour(name: str, shape: tuple[int, int, int]) -> None:
-    network = build(MODELS[name].architecture, shape, 3, MODELS[name].options)
+def test_each_model_takes_other_sizes_and_colours(name: str, shape: tuple[int, int, int]) -> None:
+    network = build_network(MODELS[name].architecture, shape, 3, MODELS[name].options)
     assert network.input_shape == (None, *shape)
     assert network.output_shape == (None, 3)
 
@@ -136,28 +125,27 @@ def test_each_model_takes_images_of_other_sizes_and_in_colour(name: str, shape: 
         ("cnn2", (3, 3, 1), "architecture cnn2: found images of 3 × 3 pixels, expected at least 4 × 4"),
     ],
 )
-def test_images_that_are_too_small_are_refused_with_the_size_that_is_not(
-    name: str, shape: tuple[int, int, int], message: str
-) -> None:
+def test_images_that_are_too_small_name_the_smallest_size(name: str, shape: tuple[int, int, int], message: str) -> None:
     with pytest.raises(InputError) as error:
-        build(MODELS[name].architecture, shape, 10, MODELS[name].options)
+        build_network(MODELS[name].architecture, shape, 10, MODELS[name].options)
     assert str(error.value) == message
 
 
-def test_a_mistake_in_an_architecture_is_not_taken_for_a_matter_of_size() -> None:
+def test_a_mistake_in_an_architecture_is_no_matter_of_size() -> None:
     with pytest.raises(ValueError, match="filters") as error:
-        build("cnn_grid", (28, 28, 1), 10, {"blocks": 1, "dense_layers": 1, "nodes": -1})
+        build_network("cnn_grid", (28, 28, 1), 10, {"blocks": 1, "dense_layers": 1, "filters": -1, "units": 1})
     assert not isinstance(error.value, InputError)
 
 
-def test_the_file_for_wide_residual_networks_differs_from_params_in_models_and_recipes_alone() -> None:
-    wide = read_params(Path("docs/wide_resnet.yaml"))
-    assert (wide.data, wide.split) == (read_params().data, read_params().split)
+def test_the_wide_resnet_config_differs_in_models_and_recipes() -> None:
+    wide = load_config(Path("configs/wide_resnet.yaml"))
+    assert wide.data == load_config().data
+    assert wide.splits.items() <= load_config().splits.items()
     assert {params.architecture for params in wide.models.values()} == {"wide_resnet"}
 
 
-def test_a_wide_residual_network_has_the_layers_that_its_name_counts() -> None:
-    network = build("wide_resnet", (28, 28, 1), 10, {"depth": 16, "widen_factor": 2, "dropout": 0.3})
+def test_a_wide_resnet_has_the_layers_that_its_name_counts() -> None:
+    network = build_network("wide_resnet", (28, 28, 1), 10, {"depth": 16, "widen_factor": 2, "dropout": 0.3})
     kernels = [layer.kernel.shape for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
     threes = [shape for shape in kernels if shape[0] == 3]
     shortcuts = [shape for shape in kernels if shape[0] == 1]
@@ -166,11 +154,11 @@ def test_a_wide_residual_network_has_the_layers_that_its_name_counts() -> None:
     assert network.layers[-2].input.shape == (None, 7, 7, 128)
 
 
-@pytest.mark.parametrize(("pooled", "widths"), [("first", [14, 7, 7, 3]), ("second", [14, 14, 7, 7])])
-def test_the_convolution_of_each_pair_that_is_pooled_is_followed_by_smaller_maps(
-    pooled: str, widths: list[int]
-) -> None:
-    network = build("airbench", (28, 28, 1), 10, MODELS["airbench"].options | {"pooled": pooled})
+@pytest.mark.parametrize(("pool_after", "widths"), [("first", [14, 7, 7, 3]), ("second", [14, 14, 7, 7])])
+def test_airbench_pools_after_the_convolution_it_names(pool_after: str, widths: list[int]) -> None:
+    network = build_network("airbench", (28, 28, 1), 10, MODELS["airbench"].options | {"pool_after": pool_after})
     convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
     assert [layer.input.shape[1] for layer in convolutions] == [28, *widths]
-    assert network.count_params() == build("airbench", (28, 28, 1), 10, MODELS["airbench"].options).count_params()
+    assert (
+        network.count_params() == build_network("airbench", (28, 28, 1), 10, MODELS["airbench"].options).count_params()
+    )

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.errors import InputError
-from pipeline.training.saved import load_model
+from pipeline.io import InputError
+from pipeline.training.saving import load_model
 
 WEIGHTS = "model.weights.h5"
 KERNEL = "layers/dense/vars/0"

@@ -13,10 +13,10 @@ import onnx
 import onnxruntime
 import pytest
 
-from pipeline.dataset.parts import Normalization
-from pipeline.params.reading import read_params
+from pipeline.config import load_config
+from pipeline.data.dataset import Normalization
 
-MODELS = read_params().models
+MODELS = load_config().models
 LOGITS = 16
 # Both add up the same float32 products in different orders. At 16 float32 resolves 1.9e-6, and sums of hundreds of
 # terms may differ by some ten of these steps. Where no logit moves by more than d, a softmax probability p moves by at
@@ -34,12 +34,11 @@ def sure_model(name: str, images: Images) -> Any:
     """
     import keras
 
-    from pipeline.catalogue import build
-    from pipeline.training.fit import with_normalization
-    from pipeline.training.predict import predict
+    from pipeline.training.model import build_network, with_normalization
+    from pipeline.training.saving import predict
 
     keras.utils.set_random_seed(0)
-    network = build(MODELS[name].architecture, (28, 28, 1), 10, MODELS[name].options)
+    network = build_network(MODELS[name].architecture, (28, 28, 1), 10, MODELS[name].options)
     model = with_normalization(network, Normalization(0.0, 255.0))
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -54,16 +53,15 @@ def sure_model(name: str, images: Images) -> Any:
     return model
 
 
-def answers_of_onnx_runtime(path: Path, images: Images) -> npt.NDArray[np.float32]:
+def onnx_runtime_predict(path: Path, images: Images) -> npt.NDArray[np.float32]:
     session = onnxruntime.InferenceSession(path)
     (probabilities,) = session.run(["probabilities"], {"pixels": images.astype(np.float32)})
     return np.asarray(probabilities)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_onnx_runtime_gives_keras_probabilities_for_raw_pixels(name: str, images: Images, tmp_path: Path) -> None:
-    from pipeline.training.export import export_onnx
-    from pipeline.training.predict import predict
+def test_onnx_runtime_gives_keras_probabilities(name: str, images: Images, tmp_path: Path) -> None:
+    from pipeline.training.saving import export_onnx, predict
 
     pixels = images[..., np.newaxis]
     model = sure_model(name, pixels)
@@ -71,26 +69,26 @@ def test_onnx_runtime_gives_keras_probabilities_for_raw_pixels(name: str, images
     expected = predict(model, pixels)
     assert expected.max() > 0.8
     assert np.ptp(expected, axis=0).max() > 0.2  # the answers depend on the image
-    found = answers_of_onnx_runtime(tmp_path / f"{name}.onnx", pixels)
+    found = onnx_runtime_predict(tmp_path / f"{name}.onnx", pixels)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=0, atol=1e-6)
 
 
-def test_the_file_is_a_valid_model_for_any_number_of_images(images: Images, tmp_path: Path) -> None:
-    from pipeline.training.export import export_onnx
+def test_the_file_is_valid_for_any_number_of_images(images: Images, tmp_path: Path) -> None:
+    from pipeline.training.saving import export_onnx
 
     path = tmp_path / "models/mlp.onnx"
     export_onnx(sure_model("mlp", images[..., np.newaxis]), path)
     onnx.checker.check_model(onnx.load(path), full_check=True)
     some = images[:3, ..., np.newaxis]
-    one_by_one = [answers_of_onnx_runtime(path, image[np.newaxis]) for image in some]
-    np.testing.assert_allclose(answers_of_onnx_runtime(path, some), np.concatenate(one_by_one), rtol=0, atol=TOLERANCE)
+    one_by_one = [onnx_runtime_predict(path, image[np.newaxis]) for image in some]
+    np.testing.assert_allclose(onnx_runtime_predict(path, some), np.concatenate(one_by_one), rtol=0, atol=TOLERANCE)
     assert [file.name for file in path.parent.iterdir()] == ["mlp.onnx"]
 
 
 def test_a_failing_export_leaves_the_file_that_stood_there(images: Images, tmp_path: Path) -> None:
-    from pipeline.training.export import export_onnx
+    from pipeline.training.saving import export_onnx
 
     path = tmp_path / "mlp.onnx"
     path.write_bytes(b"last good one")
@@ -109,9 +107,9 @@ def test_a_failing_export_leaves_the_file_that_stood_there(images: Images, tmp_p
 def test_onnx_is_written_where_tensorflow_trains(
     backend: str, files: set[str], monkeypatch: pytest.MonkeyPatch, images: Images, tmp_path: Path
 ) -> None:
-    from pipeline.training.export import write_model
+    from pipeline.training.saving import save_model
 
     model = sure_model("mlp", images[..., np.newaxis])
     monkeypatch.setattr("keras.backend.backend", lambda: backend)
-    write_model(model, tmp_path)
+    save_model(model, tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == files

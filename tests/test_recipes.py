@@ -9,26 +9,20 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from pipeline.catalogue import build
-from pipeline.dataset.parts import Normalization, Part
-from pipeline.params.reading import read_params
-from pipeline.params.recipes import Recipe, WarmUpAndDecay
-from pipeline.params.schema import MuonOptimizer, SgdwOptimizer
+from pipeline.config_models import LrSchedule, MuonOptimizer, Recipe, SgdwOptimizer
+from pipeline.data.dataset import Split
 from pipeline.training.augmentation import Augmentation
-from pipeline.training.batches import epoch_order
-from pipeline.training.checkpoint import Checkpoint
-from pipeline.training.device import make_repeatable
-from pipeline.training.execution import Execution
-from pipeline.training.fit import Fit, fit, with_normalization
-from pipeline.training.optimizers import make_optimizer
-from pipeline.training.predict import predict
-from pipeline.training.schedules import scheduled
-from pipeline.training.views import averaged_over_views
-from tests.everything import EVERYTHING, PLAIN
-from tests.killed import KilledAfter, KilledError
+from pipeline.training.callbacks import Checkpoint
+from pipeline.training.fit import FitResult
+from pipeline.training.model import with_tta
+from pipeline.training.optimizers import make_lr_schedule, make_optimizer
+from pipeline.training.runtime import ExecutionPlan
+from pipeline.training.sampler import epoch_order
+from pipeline.training.saving import predict
+from tests.helpers.everything import EVERYTHING
+from tests.helpers.training import PLAIN, KilledAfter, KilledError, Small, build_seeded, config_of
 
-PARAMS = read_params()
-CNN1 = PARAMS.models["cnn1"]
+TWO_SHARDS = ExecutionPlan(shards=2, xla=False)
 
 
 def recipe(**changes: Any) -> Recipe:
@@ -43,30 +37,30 @@ def pixels(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def augmented(
     settings: Recipe, pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], seed: int = 0, epoch: int = 0
 ) -> tuple[Any, Any, dict[str, npt.NDArray[Any]]]:
-    """All images in one batch, in their order, and what was drawn for them."""
+    """All images in one batch, in their order, and the parameters sampled for them."""
     augmentation = Augmentation(settings, (28, 28, 1), 10)
-    drawn = augmentation.draws(np.arange(len(labels), dtype=np.int32), seed, epoch)
-    changed = augmentation(keras.ops.convert_to_tensor(pixels), keras.ops.convert_to_tensor(labels), drawn)
+    params = augmentation.sample_params(np.arange(len(labels), dtype=np.int32), seed, epoch)
+    changed = augmentation(keras.ops.convert_to_tensor(pixels), keras.ops.convert_to_tensor(labels), params)
     images, soft_labels = (np.asarray(array) for array in changed)
-    return images, soft_labels, drawn
+    return images, soft_labels, params
 
 
 def test_plain_changes_nothing(pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> None:
-    changed, same, drawn = augmented(PLAIN, pixels, labels)
-    assert (drawn, changed.dtype, same.dtype) == ({}, np.uint8, np.uint8)
+    changed, same, params = augmented(PLAIN, pixels, labels)
+    assert (params, changed.dtype, same.dtype) == ({}, np.uint8, np.uint8)
     np.testing.assert_array_equal(changed, pixels)
     np.testing.assert_array_equal(same, labels)
 
 
 def test_a_random_flip_mirrors_half_of_the_images(pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> None:
-    changed, _, drawn = augmented(recipe(flip="random"), pixels, labels)
-    mirrored = drawn["flip"] == 1
-    assert 0.4 < mirrored.mean() < 0.6
-    np.testing.assert_array_equal(changed[mirrored], pixels[mirrored][:, :, ::-1])
-    np.testing.assert_array_equal(changed[~mirrored], pixels[~mirrored])
+    changed, _, params = augmented(recipe(flip="random"), pixels, labels)
+    fliped = params["flip"] == 1
+    assert 0.4 < fliped.mean() < 0.6
+    np.testing.assert_array_equal(changed[fliped], pixels[fliped][:, :, ::-1])
+    np.testing.assert_array_equal(changed[~fliped], pixels[~fliped])
 
 
-def test_an_alternating_flip_shows_each_image_and_its_mirror_image_by_turns(
+def test_an_alternating_flip_mirrors_every_other_epoch(
     pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]
 ) -> None:
     first, second, third = (augmented(recipe(flip="alternating"), pixels, labels, epoch=epoch)[0] for epoch in range(3))
@@ -79,45 +73,45 @@ def test_an_alternating_flip_shows_each_image_and_its_mirror_image_by_turns(
     orders = [epoch_order(600, seed=0, epoch=epoch) for epoch in range(2)]
     of_image = [np.empty(600), np.empty(600)]
     for epoch, order in enumerate(orders):
-        of_image[epoch][order] = augmentation.draws(order, seed=0, epoch=epoch)["flip"]
+        of_image[epoch][order] = augmentation.sample_params(order, seed=0, epoch=epoch)["flip"]
     np.testing.assert_array_equal(of_image[0] + of_image[1], 1)  # in whichever order they are met
 
 
-def test_a_shift_moves_the_pixels_and_lets_black_come_in(
+def test_a_translation_moves_pixels_and_lets_black_come_in(
     pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]
 ) -> None:
-    changed, _, drawn = augmented(recipe(shift=2), pixels, labels)
-    assert set(drawn["down"]) == set(drawn["right"]) == {-2, -1, 0, 1, 2}
-    for image, moved, down, right in zip(pixels, changed, drawn["down"], drawn["right"], strict=True):
+    changed, _, params = augmented(recipe(translate=2), pixels, labels)
+    assert set(params["down"]) == set(params["right"]) == {-2, -1, 0, 1, 2}
+    for image, moved, down, right in zip(pixels, changed, params["down"], params["right"], strict=True):
         padded = np.pad(image, ((2, 2), (2, 2), (0, 0)))
         np.testing.assert_array_equal(moved, padded[2 - down : 30 - down, 2 - right : 30 - right])
 
 
-def test_a_shift_and_a_flip_are_made_in_this_order_on_images_in_colour_that_are_not_square() -> None:
+def test_translation_comes_before_flip_on_colour_images() -> None:
     image = np.random.default_rng(0).integers(0, 256, (1, 6, 5, 3), dtype=np.uint8)
-    augmentation = Augmentation(recipe(flip="random", shift=1), (6, 5, 3), 10)
-    drawn = {name: np.array([value], np.int32) for name, value in {"flip": 1, "down": 1, "right": -1}.items()}
-    changed, _ = augmentation(keras.ops.convert_to_tensor(image), np.array([0]), drawn)
+    augmentation = Augmentation(recipe(flip="random", translate=1), (6, 5, 3), 10)
+    params = {name: np.array([value], np.int32) for name, value in {"flip": 1, "down": 1, "right": -1}.items()}
+    changed, _ = augmentation(keras.ops.convert_to_tensor(image), np.array([0]), params)
     expected = np.zeros((6, 5, 3))
     expected[1:, :4] = image[0, :5, ::-1][:, 1:]
     np.testing.assert_array_equal(np.asarray(changed)[0], expected)
 
 
-def test_erasing_blackens_a_square_that_may_reach_out_of_the_image(labels: npt.NDArray[np.uint8]) -> None:
+def test_cutout_blackens_a_square_that_may_leave_the_image(labels: npt.NDArray[np.uint8]) -> None:
     white = np.full((600, 28, 28, 1), 255, np.uint8)
-    changed, _, drawn = augmented(recipe(erase=8), white, labels)
-    assert (drawn["top"].min(), drawn["top"].max()) == (-4, 23)
-    for image, top, left in zip(changed[..., 0], drawn["top"], drawn["left"], strict=True):
+    changed, _, params = augmented(recipe(cutout=8), white, labels)
+    assert (params["top"].min(), params["top"].max()) == (-4, 23)
+    for image, top, left in zip(changed[..., 0], params["top"], params["left"], strict=True):
         expected = np.full((28, 28), 255)
         expected[max(0, top) : top + 8, max(0, left) : left + 8] = 0
         np.testing.assert_array_equal(image, expected)
 
 
-def test_mixup_mixes_images_and_labels_in_the_same_shares(
+def test_mixup_mixes_images_and_labels_in_equal_shares(
     pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]
 ) -> None:
-    changed, mixed, drawn = augmented(recipe(mixup=0.4), pixels, labels)
-    share = drawn["mixup"]
+    changed, mixed, params = augmented(recipe(mixup=0.4), pixels, labels)
+    share = params["mixup"]
     assert share.mean() == pytest.approx(0.5, abs=0.05)
     assert share.var() == pytest.approx(1 / (4 * (2 * 0.4 + 1)), abs=0.02)  # of Beta(0.4, 0.4)
     one_hot = np.eye(10)[labels]
@@ -137,26 +131,26 @@ def test_label_smoothing_gives_keras_loss(pixels: npt.NDArray[np.uint8], labels:
 @pytest.mark.parametrize(
     ("schedule", "rates"),
     [
-        (WarmUpAndDecay(warm_up=0.2, decay="linear"), {0: 0, 10: 0.05, 20: 0.1, 60: 0.05, 100: 0}),
-        (WarmUpAndDecay(warm_up=0.0, decay="linear"), {0: 0.1, 50: 0.05, 100: 0}),
-        (WarmUpAndDecay(warm_up=0.2, decay="cosine"), {0: 0, 10: 0.05, 20: 0.1, 60: 0.05, 40: 0.0853553, 100: 0}),
-        (WarmUpAndDecay(warm_up=0.0, decay="cosine"), {0: 0.1, 50: 0.05, 25: 0.0853553, 100: 0}),  # cos(45°)
+        (LrSchedule(warmup=0.2, decay="linear"), {0: 0, 10: 0.05, 20: 0.1, 60: 0.05, 100: 0}),
+        (LrSchedule(warmup=0.0, decay="linear"), {0: 0.1, 50: 0.05, 100: 0}),
+        (LrSchedule(warmup=0.2, decay="cosine"), {0: 0, 10: 0.05, 20: 0.1, 60: 0.05, 40: 0.0853553, 100: 0}),
+        (LrSchedule(warmup=0.0, decay="cosine"), {0: 0.1, 50: 0.05, 25: 0.0853553, 100: 0}),  # cos(45°)
     ],
 )
-def test_the_learning_rate_rises_and_falls(schedule: WarmUpAndDecay, rates: dict[int, float]) -> None:
-    rate = scheduled(0.1, recipe(schedule=schedule), steps=100)
+def test_the_learning_rate_rises_and_falls(schedule: LrSchedule, rates: dict[int, float]) -> None:
+    rate = make_lr_schedule(0.1, recipe(lr_schedule=schedule), steps=100)
     for step, expected in rates.items():
         assert float(rate(step)) == pytest.approx(expected, abs=1e-7)
 
 
 def test_a_schedule_may_be_constant_and_a_training_one_step() -> None:
-    assert scheduled(0.1, PLAIN, steps=1) == 0.1
+    assert make_lr_schedule(0.1, PLAIN, steps=1) == 0.1
     for decay in ("linear", "cosine"):
-        rate = scheduled(0.1, recipe(schedule=WarmUpAndDecay(warm_up=0.9, decay=decay)), steps=1)
+        rate = make_lr_schedule(0.1, recipe(lr_schedule=LrSchedule(warmup=0.9, decay=decay)), steps=1)
         assert float(rate(0)) == pytest.approx(0.1)
 
 
-def test_sgdw_is_nesterovs_momentum_with_decoupled_decay() -> None:
+def test_sgdw_is_nesterov_momentum_with_decoupled_decay() -> None:
     params = SgdwOptimizer(name="sgdw", learning_rate=0.1, momentum=0.9, weight_decay=0.01)
     optimizer = make_optimizer(params, PLAIN, steps=2, fused=False)
     variable = keras.Variable(np.array([1.0, -2.0]))
@@ -170,7 +164,7 @@ def test_sgdw_is_nesterovs_momentum_with_decoupled_decay() -> None:
         np.testing.assert_allclose(np.asarray(variable), weight, rtol=1e-6)
 
 
-def test_muon_steps_alike_in_every_direction_of_a_kernel_and_adam_takes_vectors_and_the_last_layer() -> None:
+def test_muon_trains_kernels_and_adam_the_other_weights() -> None:
     params = MuonOptimizer(name="muon", learning_rate=0.01, momentum=0.9, weight_decay=0.5, adam_learning_rate=0.02)
     optimizer = make_optimizer(params, PLAIN, steps=1, fused=False)
     generator = np.random.default_rng(0)
@@ -189,43 +183,27 @@ def test_muon_steps_alike_in_every_direction_of_a_kernel_and_adam_takes_vectors_
 
 
 @pytest.fixture
-def train(pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Part:
-    return Part(pixels[::2], labels[::2])
-
-
-@pytest.fixture
-def validation(pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Part:
-    return Part(pixels[1::2], labels[1::2])
+def small(pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Small:
+    return Small(Split(pixels[::2], labels[::2]), Split(pixels[1::2], labels[1::2]))
 
 
 @pytest.fixture(autouse=True)
 def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pipeline.training.checkpoint.SECONDS_BETWEEN_WRITES", 0)
+    monkeypatch.setattr("pipeline.training.callbacks.SECONDS_BETWEEN_WRITES", 0)
 
 
 def started(seed: int = 0) -> keras.Model:
-    make_repeatable(seed)
-    return with_normalization(build("cnn1", (28, 28, 1), 10, {}), Normalization(offset=0, scale=255))
+    return build_seeded(config_of("cnn1"), seed=seed)
 
 
 def fitted(
-    model: keras.Model,
-    settings: Recipe,
-    train: Part,
-    validation: Part,
-    checkpoint: Checkpoint | None = None,
-    seed: int = 0,
-    execution: Execution = Execution(shards=2, xla=False),  # noqa: B008  # it cannot be changed
-    **changes: Any,
-) -> Fit:
-    Path("none.npz").unlink(missing_ok=True)
-    params = CNN1.model_copy(update={"epochs": 4, **changes})
-    kept = checkpoint or Checkpoint(Path("none.npz"), "any")
-    return fit("cnn1", seed, model, params, settings, train, validation, execution, kept)
+    small: Small, model: keras.Model, settings: Recipe, checkpoint: Checkpoint | None = None, seed: int = 0
+) -> FitResult:
+    return small.fit(model, small.job("cnn1", config_of("cnn1", epochs=4), settings, TWO_SHARDS), checkpoint, seed)
 
 
-def test_the_averaged_weights_are_evaluated_and_kept(train: Part, validation: Part) -> None:
+def test_the_ema_weights_are_evaluated_and_kept(small: Small) -> None:
     steps: list[list[npt.NDArray[Any]]] = []
 
     class Noted(Checkpoint):
@@ -233,10 +211,11 @@ def test_the_averaged_weights_are_evaluated_and_kept(train: Part, validation: Pa
             steps.append([keras.ops.convert_to_numpy(weight) for weight in self.model.trainable_variables])
 
     model = started()
-    one_batch_a_call = Execution(shards=1, xla=False, batches_per_call=1)
+    one_batch_a_call = ExecutionPlan(shards=1, xla=False, steps_per_execution=1)
     noted = Noted(Path("noted.npz"), "any")
-    settings = recipe(averaging=0.8)
-    result = fitted(model, settings, train, validation, noted, execution=one_batch_a_call, batch_size=100)
+    settings = recipe(ema=0.8)
+    config = config_of("cnn1", epochs=4, batch_size=100)
+    result = small.fit(model, small.job("cnn1", config, settings, one_batch_a_call), noted)
 
     assert len(steps) == 12
     averages = steps[0]
@@ -247,43 +226,43 @@ def test_the_averaged_weights_are_evaluated_and_kept(train: Part, validation: Pa
             evaluated.append(averages)
     for weight, expected in zip(model.get_weights(), evaluated[result.best_epoch - 1], strict=True):
         np.testing.assert_allclose(weight, expected, atol=1e-6)
-    right = predict(model, validation.images).argmax(axis=1) == validation.labels
+    right = predict(model, small.validation.images).argmax(axis=1) == small.validation.labels
     assert right.mean() == pytest.approx(result.curves["val_accuracy"][result.best_epoch - 1])
 
 
-@pytest.mark.parametrize(("mirror", "shift"), [(True, 0), (False, 2), (True, 1)])
-def test_a_model_may_answer_for_several_views_of_an_image(mirror: bool, shift: int, validation: Part) -> None:
-    model, images = started(), validation.images
+@pytest.mark.parametrize(("flip", "translate"), [(True, 0), (False, 2), (True, 1)])
+def test_tta_averages_over_views_of_an_image(flip: bool, translate: int, small: Small) -> None:
+    model, images = started(), small.validation.images
     views = [images]
-    if shift:
+    if translate:
         height, width = images.shape[1:3]
-        margin = np.pad(images, ((0, 0), (shift, shift), (shift, shift), (0, 0)))
-        views += [margin[:, 2 * shift :, 2 * shift :], margin[:, :height, :width]]
-    if mirror:
+        margin = np.pad(images, ((0, 0), (translate, translate), (translate, translate), (0, 0)))
+        views += [margin[:, 2 * translate :, 2 * translate :], margin[:, :height, :width]]
+    if flip:
         views += [view[:, :, ::-1] for view in views]
-    whole = averaged_over_views(model, mirror, shift)
+    whole = with_tta(model, flip, translate)
     answers = predict(whole, images)
     np.testing.assert_allclose(answers, np.mean([predict(model, view) for view in views], axis=0), atol=1e-6)
 
     whole.save("model.keras")
     loaded = keras.saving.load_model("model.keras", safe_mode=True)
-    np.testing.assert_array_equal(predict(loaded, validation.images), answers)
-    assert averaged_over_views(model, mirror=False, shift=0) is model
+    np.testing.assert_array_equal(predict(loaded, small.validation.images), answers)
+    assert with_tta(model, flip=False, translate=0) is model
 
 
-def test_the_validation_loss_is_of_the_labels_as_they_are(train: Part, validation: Part) -> None:
+def test_the_validation_loss_is_without_label_smoothing(small: Small) -> None:
     model = started()
-    result = fitted(model, recipe(label_smoothing=0.3), train, validation, epochs=1)
-    answers = predict(model, validation.images)
-    expected = -np.log(answers[np.arange(300), validation.labels]).mean()
+    result = small.fit(model, small.job("cnn1", config_of("cnn1", epochs=1), recipe(label_smoothing=0.3), TWO_SHARDS))
+    answers = predict(model, small.validation.images)
+    expected = -np.log(answers[np.arange(300), small.validation.labels]).mean()
     assert result.curves["val_loss"][0] == pytest.approx(expected, rel=1e-4)
 
 
-def test_with_everything_on_a_seed_trained_again_over_a_kill_gives_the_same_bits(train: Part, validation: Part) -> None:
+def test_everything_on_resumes_to_the_same_bits(small: Small) -> None:
     def trained(checkpoint: Checkpoint, seed: int = 0) -> tuple[bytes, pd.DataFrame]:
         model = started(seed)
-        result = fitted(model, EVERYTHING, train, validation, checkpoint, seed)
-        return predict(model, validation.images).tobytes(), result.curves
+        result = fitted(small, model, EVERYTHING, checkpoint, seed)
+        return predict(model, small.validation.images).tobytes(), result.curves
 
     undisturbed, curves = trained(Checkpoint(Path("a.npz"), "this"))
     assert trained(Checkpoint(Path("b.npz"), "this"), seed=1)[0] != undisturbed

@@ -1,1 +1,1 @@
-"""Compile, fit, keep the best epoch, predict."""
+"""Train a model, keep its best epoch, predict and save."""

@@ -2,21 +2,22 @@
 
 from pathlib import Path
 
-from pipeline.config import LrSchedule, load_config
+from pipeline.config import load_config
+from pipeline.config_models import LrSchedule
 
 PLAIN = load_config(Path(__file__).parents[2] / "params.yaml").recipes["plain"]
 EVERYTHING = PLAIN.model_copy(
     update={
         "flip": "alternating",
-        "shift": 2,
-        "erase": 6,
+        "translate": 2,
+        "cutout": 6,
         "mixup": 0.4,
         "label_smoothing": 0.1,
-        "schedule": LrSchedule(warm_up=0.3, decay="cosine"),
-        "averaging": 0.8,
-        "test_time_mirror": True,
-        "test_time_shift": 1,
+        "lr_schedule": LrSchedule(warmup=0.3, decay="cosine"),
+        "ema": 0.8,
+        "tta_flip": True,
+        "tta_translate": 1,
         "cpu_precision": "bfloat16",
     }
 )
-AT_RANDOM = EVERYTHING.model_copy(update={"flip": "random", "averaging": 0.5})
+AT_RANDOM = EVERYTHING.model_copy(update={"flip": "random", "ema": 0.5})

@@ -1,4 +1,4 @@
-"""The loop of `device_loop_tensorflow`, on JAX: many batches a call, from images that stay on the device."""
+"""The training loop on JAX: several batches a call, from images that stay on the device."""
 
 from typing import Any
 
@@ -6,41 +6,44 @@ import jax
 import jax.numpy as jnp
 import keras
 
-from pipeline.dataset.parts import Part
+from pipeline.data.dataset import Split
 from pipeline.training.augmentation import Augmentation
-from pipeline.training.loop import Blocks, Loop
+from pipeline.training.backends.base import Blocks, Trainer
 
 State = tuple[list[jax.Array], ...]
 
 
-class DeviceLoop(Loop):
-    """A loop whose `fit` takes blocks of indices and of what was drawn for them.
+class OnDeviceTrainer(Trainer):
+    """A trainer whose `fit` takes blocks of indices and parameters of the augmentation.
 
-    Weights, loss, optimizer and metrics are used as `keras.Model` does.
+    `backends.tensorflow` says why. Weights, loss, optimizer and metrics are used as `keras.Model` does.
     """
 
     train_function: Any
 
-    def __init__(self, model: keras.Model, train: Part, augmentation: Augmentation) -> None:
-        on_device = Part(_on_every_device(train.images), _on_every_device(train.labels))
+    def __init__(self, model: keras.Model, train: Split, augmentation: Augmentation) -> None:
+        on_device = Split(_on_every_device(train.images), _on_every_device(train.labels))
         super().__init__(model, on_device, augmentation)
         self.counter = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False)
 
     @property
     def finite_batches(self) -> int:
-        """Batches whose loss was finite, of all epochs; while fitting too, when Keras keeps its state elsewhere."""
+        """Batches with a finite loss, over all epochs.
+
+        Keras keeps its state elsewhere while fitting, so it is synchronized first.
+        """
         self.jax_state_sync()
         return int(self.counter.value)
 
     def compute_loss(self, *arguments: Any, training: bool = True, **named: Any) -> Any:
-        """Keras' loss; while training, count it if it is finite."""
+        """Compute Keras' loss. While training, count it if it is finite."""
         loss = super().compute_loss(*arguments, training=training, **named)
         if training:
             self.counter.assign_add(jnp.isfinite(loss).astype("int32"))
         return loss
 
     def make_train_function(self, force: bool = False) -> None:
-        """Keras' compiled step, which gets the images as arguments: what it closes over is compiled as constants."""
+        """Pass the images to Keras' compiled step as arguments: what it closes over is compiled as constants."""
         if self.train_function is not None and not force:
             return
         super().make_train_function(force)
@@ -56,20 +59,20 @@ class DeviceLoop(Loop):
         images, labels, block = data
 
         def step(state: State, batch: dict[str, jax.Array]) -> tuple[State, dict[str, jax.Array]]:
-            drawn = dict(batch)
-            indices = drawn.pop("index")
-            pair = self.augmentation(images[indices], labels[indices], drawn)
-            logs, state = super(DeviceLoop, self).train_step(state, pair)
+            params = dict(batch)
+            indices = params.pop("index")
+            pair = self.augmentation(images[indices], labels[indices], params)
+            logs, state = super(OnDeviceTrainer, self).train_step(state, pair)
             return state, logs
 
         if block["index"].shape[1] == 1:
             state, logs = step(state, {name: column[:, 0] for name, column in block.items()})
             return logs, state
         state, logs = jax.lax.scan(step, state, {name: column.T for name, column in block.items()})
-        return {name: figures[-1] for name, figures in logs.items()}, state
+        return {name: values[-1] for name, values in logs.items()}, state
 
     def batches(self, blocks: Blocks, batch_size: int | None) -> Any:
-        """Offer the blocks to `fit`: a row an image of each batch, since Keras divides rows among devices."""
+        """Return the blocks with one row for each image of a batch, since Keras divides rows among devices."""
         return (({name: column.T for name, column in block.items()},) for block in blocks())
 
 
