@@ -1,1 +1,1 @@
-"""What the pipeline's speed is measured by; nothing else imports these modules."""
+"""Measure the pipeline's speed. Nothing else imports these modules."""

@@ -1,7 +1,6 @@
-"""What accuracy costs: the time of a training by the pipeline, as a share of that of `cnn2` by plain Keras."""
+"""Time a training of accurate models by the pipeline, as a share of plain Keras' time for the article's `cnn2`."""
 
 import argparse
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -9,39 +8,48 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from benchmarks.page import markdown, put_into_page, spread
-from benchmarks.training import in_a_process, timed, training_data, work_on
-from pipeline.artifacts import existing, read_json, write_csv
-from pipeline.errors import run
-from pipeline.params.reading import model_named, read_params
+from benchmarks.comparison import least
+from benchmarks.page import commit, markdown, put_into_page
+from benchmarks.training import ROUNDS, describe_networks, make_task, time_training
+from pipeline.config import find_model
+from pipeline.io import read_json, require_output, run, write_csv
 
-MODELS = ["resnet", "airbench", "airbench_small", "airbench_long"]
-YARDSTICK, EPOCHS = "cnn2", 8  # the most accurate of the articles' systems, and its article's epochs
+MODELS = ["airbench", "airbench_small", "airbench_long"]
+YARDSTICK, YARDSTICK_EPOCHS = "cnn2", 8  # the most accurate of the published models, and its article's epochs
 
 
-def shares(trainings: pd.DataFrame, model: str) -> list[float]:
-    """For each round, the time of all of the model's epochs divided by that of the yardstick.
+def share(trainings: pd.DataFrame, model: str) -> float:
+    """Return the time of all epochs of a model as a share of the yardstick's, each by the least of its rounds.
 
-    `trainings` has a row a training: round, model, way (``keras``, ``pipeline``), seconds_per_epoch, epochs.
+    `trainings` has one row per training: round, model, framework, seconds_per_epoch, epochs (of a whole training).
     """
-    seconds = trainings.assign(seconds=trainings["seconds_per_epoch"] * trainings["epochs"])
-    by_round = seconds.pivot_table(index="round", columns=["way", "model"], values="seconds")
-    return (by_round["pipeline", model] / by_round["keras", YARDSTICK]).tolist()
+    times = {}
+    for name, framework in ((model, "pipeline"), (YARDSTICK, "keras")):
+        epochs = trainings.loc[trainings["model"] == name, "epochs"].iloc[0]
+        times[name] = least(trainings, name, framework) * epochs
+    return float(times[model] / times[YARDSTICK])
+
+
+def share_range(trainings: pd.DataFrame, model: str) -> tuple[float, float]:
+    """Return the least and the largest share within a round."""
+    shares = [share(of_round, model) for _, of_round in trainings.groupby("round")]
+    return min(shares), max(shares)
 
 
 def accuracy_markdown(trainings: pd.DataFrame) -> str:
-    """The table: a row a model, with the test accuracy that its metrics have."""
+    """Format the table: one row per model, with its test accuracy and precision."""
     rows = []
-    for model in trainings.loc[trainings["way"] == "pipeline", "model"].unique():
-        metrics = read_json(existing(Path(f"metrics/{model}.json"), f"evaluate@{model}"))
-        deviation = metrics["test"].get("accuracy_std")
+    for model in trainings.loc[trainings["framework"] == "pipeline", "model"].unique():
+        row = trainings[trainings["model"] == model].iloc[0]
+        low, high = share_range(trainings, model)
         rows.append(
             {
                 "Model": f"`{model}`",
-                "Test accuracy": f"{metrics['test']['accuracy']:.2%}" + (f" ± {deviation:.2%}" if deviation else ""),
-                "Seeds": str(metrics["seeds"]),
-                "Epochs": str(trainings.loc[trainings["model"] == model, "epochs"].iloc[0]),
-                f"Time / `{YARDSTICK}` by Keras": spread(shares(trainings, model)),
+                "Test accuracy": f"{row['accuracy']:.2%}",
+                "Seeds": f"{row['seeds']:.0f}",
+                "Epochs": f"{row['epochs']}",
+                "Precision": str(row["precision"]),
+                f"Time / `{YARDSTICK}` by Keras in float32": f"{share(trainings, model):.2f} ({low:.2f}–{high:.2f})",
             }
         )
     return markdown(rows)
@@ -49,32 +57,39 @@ def accuracy_markdown(trainings: pd.DataFrame) -> str:
 
 def main() -> None:
     """Time an epoch of each, round by round, and write ``accuracy.csv`` and the table of the page."""
-    params = read_params()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("models", nargs="*", default=MODELS, help=f"default: {' '.join(MODELS)}")
-    parser.add_argument("--rounds", type=int, default=3, help="trainings of each (default: 3)")
-    parser.add_argument("--images", type=int, default=48_000, help="images of an epoch (default: 48,000, all)")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="trainings of each (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=60_000, help="images per epoch (default: all)")
     options = parser.parse_args()
     if options.rounds < 1 or options.images < 1:
-        parser.error("--rounds and --images are at least 1")
-    ways = [(YARDSTICK, "keras", EPOCHS), *((name, "pipeline", 0) for name in options.models)]
-    models = {name: model_named(params, name) for name, _, _ in ways}
-    part, classes = training_data()
+        parser.error("--rounds and --images must be at least 1")
+    frameworks = {YARDSTICK: "keras"} | dict.fromkeys(options.models, "pipeline")
+    found = {name: find_model(name) for name in frameworks}
+    scores = {
+        name: read_json(require_output(layout.metrics_of(name), layout.stage("evaluate", name)))
+        for name, (layout, _) in found.items()
+    }
 
     rows: list[dict[str, Any]] = []
     with TemporaryDirectory() as folder:
-        works = {name: work_on(name, model, options.images, part, Path(folder)) for name, model in models.items()}
-        task = {"way": "describe", "models": list(models), "classes": classes, "data": works[YARDSTICK].data}
-        about = in_a_process(sys.executable, "benchmarks.keras_training", task)
-        with tqdm(total=options.rounds * len(ways), unit="training") as progress:
+        tasks = {name: make_task(name, model, options.images, Path(folder)) for name, (_, model) in found.items()}
+        about = describe_networks(tasks)
+        with tqdm(total=options.rounds * len(tasks), unit="training") as progress:
             for number in range(1, options.rounds + 1):
-                for name, way, epochs in ways:
-                    found = timed(way, works[name], about["networks"][name], classes, sys.executable)
-                    rows.append({"round": number} | found | {"epochs": epochs or models[name].epochs})
+                for name, framework in frameworks.items():
+                    row = time_training(framework, tasks[name], {}, "")
+                    epochs = YARDSTICK_EPOCHS if name == YARDSTICK else found[name][1].epochs
+                    result = {"accuracy": scores[name]["test"]["accuracy"], "seeds": scores[name]["seeds"]}
+                    rows.append({"round": number} | row | {"epochs": epochs} | result)
                     progress.update()
     trainings = pd.DataFrame(rows)
     write_csv(Path("benchmarks/accuracy.csv"), trainings)
-    text = accuracy_markdown(trainings)
+    machine = about["machine"]
+    text = (
+        f"{accuracy_markdown(trainings)}\nMeasured at commit {commit()} on {machine['cores']} cores of "
+        f"{machine['processor']}; the least of {options.rounds} rounds.\n"
+    )
     put_into_page("accuracy", text)
     print(text)
 

@@ -1,77 +1,95 @@
-"""What the measured trainings say: ratios within a round, a table and a figure."""
+"""What the measured trainings say: the least of the rounds, ratios, a table and a figure."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy.stats import gmean
 
-from benchmarks.page import markdown, seconds, spread
-from pipeline.report.figures.png import BLUE, ORANGE, plain
+from benchmarks.page import markdown, seconds
+from pipeline.report.figures.style import BLUE, ORANGE, simplify
 
-NAMES = {"keras": "Keras", "pytorch": "PyTorch", "pipeline": "pipeline"}
-ALL = "all"
+NAMES = {"keras": "Keras", "keras_50": "Keras, 50 steps per execution", "pytorch": "PyTorch", "pipeline": "pipeline"}
+LIGHT_BLUE = "#56B4E9"
 
 
-def with_sums(trainings: pd.DataFrame) -> pd.DataFrame:
-    """`trainings` and, for each round and way, a row of model ``all``: one epoch of each model, the most memory."""
-    sums = trainings.groupby(["round", "way"], as_index=False, sort=False).agg(
-        seconds_per_epoch=("seconds_per_epoch", "sum"),
-        operations_per_epoch=("operations_per_epoch", "sum"),
-        measured_peak=("measured_peak", "first"),
-        peak_memory=("peak_memory", "max"),
+def least(trainings: pd.DataFrame, model: str, framework: str) -> float:
+    """Return the least seconds per epoch over the rounds: what disturbs a training only adds to its time."""
+    chosen = (trainings["model"] == model) & (trainings["framework"] == framework)
+    return float(trainings.loc[chosen, "seconds_per_epoch"].min())
+
+
+def ratio(trainings: pd.DataFrame, model: str, other: str) -> float:
+    """Return the pipeline's least seconds divided by those of another framework."""
+    return least(trainings, model, "pipeline") / least(trainings, model, other)
+
+
+def ratio_range(trainings: pd.DataFrame, model: str, other: str) -> tuple[float, float]:
+    """Return the least and the largest ratio of two trainings of the same round."""
+    by_round = trainings[trainings["model"] == model].pivot_table(
+        index="round", columns="framework", values="seconds_per_epoch"
     )
-    return pd.concat([trainings, sums.assign(model=ALL)], ignore_index=True)
+    ratios = by_round["pipeline"] / by_round[other]
+    return float(ratios.min()), float(ratios.max())
 
 
-def ratios(trainings: pd.DataFrame, model: str, other: str) -> list[float]:
-    """Seconds of the pipeline by those of `other`, one ratio a round, each of the two in the same round."""
-    of_model = trainings[trainings["model"] == model]
-    by_way = of_model.pivot_table(index="round", columns="way", values="seconds_per_epoch")
-    found: list[float] = (by_way["pipeline"] / by_way[other]).tolist()
-    return found
+def geometric_mean(trainings: pd.DataFrame, models: Sequence[str], other: str) -> float:
+    """Return the geometric mean of the models' ratios, in which every model counts the same."""
+    return float(gmean([ratio(trainings, model, other) for model in models]))
 
 
 def comparison_markdown(trainings: pd.DataFrame) -> str:
-    """The table: a row a model, in the order of `trainings`, then one over all of them.
+    """Format the table: one row per model in the order of `trainings`, then the geometric means.
 
-    `trainings` has a row a training: round, model, way (``keras``, ``pytorch``, ``pipeline``), seconds_per_epoch,
-    operations_per_epoch, measured_peak (operations a second) and peak_memory (MB).
+    `trainings` has one row per training: round, model, framework, images, seconds_per_epoch and peak_memory (MB).
     """
-    whole = with_sums(trainings)
-    whole["share_of_peak"] = whole["operations_per_epoch"] / whole["seconds_per_epoch"] / whole["measured_peak"]
-    ways = [way for way in NAMES if way in set(whole["way"])]
+    models = list(trainings["model"].unique())
+    frameworks = _frameworks(trainings)
+    others = frameworks[:-1]
     rows = []
-    for model in whole["model"].unique():
-        of_model = whole[whole["model"] == model].groupby("way")
-        medians = of_model[["seconds_per_epoch", "share_of_peak"]].median()
-        memory = of_model["peak_memory"].max()
+    for model in models:
+        of_model = trainings[trainings["model"] == model]
+        memory = of_model.groupby("framework")["peak_memory"].max()
         rows.append(
-            {"Model": f"`{model}`" if model != ALL else "all, one epoch each"}
-            | {f"{NAMES[way]}, s": seconds(medians["seconds_per_epoch"][way]) for way in ways}
-            | {f"pipeline / {NAMES[way]}": spread(ratios(whole, model, way)) for way in ways if way != "pipeline"}
-            | {"Share of peak, %": " / ".join(f"{100 * medians['share_of_peak'][way]:.0f}" for way in ways)}
-            | {"Memory, MB": " / ".join(f"{memory[way]:.0f}" for way in ways)}
+            {"Model": f"`{model}`", "Images": f"{of_model['images'].iloc[0]:,}"}
+            | {f"{NAMES[name]}, s": seconds(least(trainings, model, name)) for name in frameworks}
+            | {f"pipeline / {NAMES[name]}": _ratio_cell(trainings, model, name) for name in others}
+            | {"Memory, MB": " / ".join(f"{memory[name]:.0f}" for name in frameworks)}
         )
-    order = ", ".join(NAMES[way] for way in ways)
-    return f"{markdown(rows)}\nShare of peak and memory are of {order}.\n"
+    means = {f"pipeline / {NAMES[name]}": f"{geometric_mean(trainings, models, name):.2f}" for name in others}
+    rows.append(dict.fromkeys(rows[0], "") | {"Model": "geometric mean"} | means)
+    order = ", ".join(NAMES[name] for name in frameworks)
+    return f"{markdown(rows)}\nMemory is in the order {order}.\n"
 
 
 def comparison_figure(trainings: pd.DataFrame) -> Figure:
-    """The ratios as bars, least to most as a line on each."""
-    whole = with_sums(trainings)
-    models = list(whole["model"].unique())
-    others = [way for way in NAMES if way != "pipeline" and way in set(whole["way"])]
+    """Draw the ratios as bars, with a line from the least to the largest ratio of a round."""
+    models = list(trainings["model"].unique())
+    others = _frameworks(trainings)[:-1]
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(others)
-    for number, (way, colour) in enumerate(zip(others, (BLUE, ORANGE), strict=False)):
-        found = [ratios(whole, model, way) for model in models]
-        heights = np.array([np.median(of_model) for of_model in found])
-        below, above = heights - [min(of_model) for of_model in found], [max(of_model) for of_model in found] - heights
+    colours = {"keras": BLUE, "keras_50": LIGHT_BLUE, "pytorch": ORANGE}
+    for number, other in enumerate(others):
         positions = np.arange(len(models)) + (number - (len(others) - 1) / 2) * width
-        axes.bar(positions, heights, width, yerr=[below, above], color=colour, capsize=2, label=f"of {NAMES[way]}")
+        heights = [ratio(trainings, model, other) for model in models]
+        axes.bar(positions, heights, width, color=colours[other], label=f"of {NAMES[other]}")
+        for position, model in zip(positions, models, strict=True):
+            axes.plot([position] * 2, ratio_range(trainings, model, other), color="black", linewidth=1)
     axes.axhline(1, color="black", linewidth=1)
     axes.set_xticks(range(len(models)), models, rotation=30, ha="right")
-    axes.set_ylabel("the pipeline's time an epoch, as a share")
-    plain(axes)
+    axes.set_ylabel("the pipeline's time per epoch, as a share")
+    simplify(axes)
     figure.legend(loc="outside upper center", ncols=len(others), frameon=False)
     return figure
+
+
+def _frameworks(trainings: pd.DataFrame) -> list[str]:
+    """Return the frameworks that were measured, the pipeline last."""
+    return [name for name in NAMES if name in set(trainings["framework"])]
+
+
+def _ratio_cell(trainings: pd.DataFrame, model: str, other: str) -> str:
+    low, high = ratio_range(trainings, model, other)
+    return f"{ratio(trainings, model, other):.2f} ({low:.2f}–{high:.2f})"

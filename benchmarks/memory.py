@@ -1,4 +1,4 @@
-"""The memory that a process has needed."""
+"""Measure the memory of a process."""
 
 import resource
 import sys
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def peak_memory() -> float:
-    """Most memory that this process has held at a time, in MB.
+    """Return the peak memory of this process in MB.
 
-    On Linux ``ru_maxrss`` counts what the process was started from, so that the kernel's own mark is read.
+    On Linux ``ru_maxrss`` includes the parent process, so the kernel's own mark is read.
     """
     status = Path("/proc/self/status")
     if status.exists():

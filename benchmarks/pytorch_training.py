@@ -1,6 +1,6 @@
-"""One training by plain PyTorch, as a tutorial does; needs PyTorch and NumPy alone, in whichever environment they are.
+"""Train once by plain PyTorch, as a tutorial does. Any environment with PyTorch and NumPy will do.
 
-Reads a task as JSON from standard input and writes what it found as JSON, the last line of its output.
+Reads a task as JSON from standard input and prints the result as JSON in the last line.
 """
 
 import json
@@ -15,11 +15,11 @@ from torch import nn
 
 from benchmarks.memory import peak_memory
 
-ACTIVATIONS = {"relu": [nn.ReLU], "tanh": [nn.Tanh], "linear": [], "softmax": []}  # the loss takes the softmax in
+ACTIVATIONS = {"relu": [nn.ReLU], "tanh": [nn.Tanh], "linear": [], "softmax": []}  # the loss includes the softmax
 
 
 class RBF(nn.Module):  # type: ignore[misc]  # PyTorch is not in this environment
-    """Radial basis function units; gives the logarithm of their answers, of which the loss takes the softmax."""
+    """Radial basis function units, as logarithms: the loss applies the softmax."""
 
     def __init__(self, features: int, units: int, gamma: float) -> None:
         super().__init__()
@@ -27,14 +27,14 @@ class RBF(nn.Module):  # type: ignore[misc]  # PyTorch is not in this environmen
         self.gamma = gamma
 
     def forward(self, inputs: Any) -> Any:
-        """Logits (n, units) of inputs (n, features)."""
+        """Return logits (n, units) for inputs (n, features)."""
         return -self.gamma * (inputs[:, None, :] - self.centres).square().sum(dim=-1)
 
 
 def modules(layer: Mapping[str, Any]) -> list[Any]:
-    """The PyTorch modules that do what a Keras layer does, as `benchmarks.keras_training` describes it.
+    """Build the PyTorch modules of a Keras layer, as `benchmarks.keras_training` describes it.
 
-    Raises ValueError for a layer or a setting that has none here.
+    Raises ValueError for a layer or a setting that is not known here.
     """
     config, inputs = layer["config"], layer["input_shape"][-1]
     match layer["class"]:
@@ -61,9 +61,9 @@ def modules(layer: Mapping[str, Any]) -> list[Any]:
 
 
 def network(layers: Sequence[Mapping[str, Any]], parameters: int) -> Any:
-    """The network of these layers.
+    """Build the network of these layers.
 
-    Raises ValueError if it has not as many parameters as the one in Keras.
+    Raises ValueError if its number of parameters differs from the Keras network's.
     """
     model = nn.Sequential(*(module for layer in layers for module in modules(layer)))
     found = sum(parameter.numel() for parameter in model.parameters())
@@ -72,8 +72,8 @@ def network(layers: Sequence[Mapping[str, Any]], parameters: int) -> Any:
     return model
 
 
-def optimizer_of(model: Any, settings: Mapping[str, Any]) -> Any:
-    """PyTorch's optimizer of the name that ``params.yaml`` gives; the small constant is that of Keras."""
+def make_optimizer(model: Any, settings: Mapping[str, Any]) -> Any:
+    """Build PyTorch's optimizer of a name in ``params.yaml``, with Keras' epsilon."""
     if settings["name"] == "sgd":
         return torch.optim.SGD(model.parameters(), lr=settings["learning_rate"], momentum=settings["momentum"])
     kind = {"adam": torch.optim.Adam, "nadam": torch.optim.NAdam}[settings["name"]]
@@ -81,26 +81,26 @@ def optimizer_of(model: Any, settings: Mapping[str, Any]) -> Any:
 
 
 def train(task: Mapping[str, Any]) -> tuple[list[float], float]:
-    """Train; gives the seconds of each epoch and the loss of the last."""
+    """Train, and return the seconds of each epoch and the loss of the last."""
     torch.manual_seed(task["seed"])
     with np.load(task["data"], allow_pickle=False) as arrays:
         pixels = torch.from_numpy(arrays["images"]).permute(0, 3, 1, 2)
         images = torch.empty(pixels.shape).copy_(pixels / 255)  # in PyTorch's own order, channels first
         labels = torch.from_numpy(arrays["labels"].astype(np.int64))
     model = network(task["layers"], task["parameters"])
-    optimizer, loss_of = optimizer_of(model, task["optimizer"]), nn.CrossEntropyLoss()
+    optimizer, loss_function = make_optimizer(model, task["optimizer"]), nn.CrossEntropyLoss()
     model.train()
-    seconds, loss_of_epoch = [], 0.0
+    seconds, epoch_loss = [], 0.0
     for _ in range(task["epochs"]):
-        start, loss_of_epoch = time.perf_counter(), 0.0
+        start, epoch_loss = time.perf_counter(), 0.0
         for indices in torch.randperm(len(labels)).split(task["batch_size"]):
-            loss = loss_of(model(images[indices]), labels[indices])
+            loss = loss_function(model(images[indices]), labels[indices])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            loss_of_epoch += loss.item() * len(indices) / len(labels)
+            epoch_loss += loss.item() * len(indices) / len(labels)
         seconds.append(time.perf_counter() - start)
-    return seconds, loss_of_epoch
+    return seconds, epoch_loss
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Time the training of each source architecture: by plain Keras, by plain PyTorch, by this pipeline, in turn."""
+"""Time the training of each published model by plain Keras, by plain PyTorch and by this pipeline, in turn."""
 
 import argparse
 import json
@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from math import ceil
@@ -18,46 +18,70 @@ import pandas as pd
 from tqdm import tqdm
 
 from benchmarks.comparison import comparison_figure, comparison_markdown
-from benchmarks.operations import measured_peak, training_operations
-from benchmarks.page import put_into_page
-from pipeline.artifacts import existing, write_csv, write_npz
-from pipeline.dataset.description import read_description
-from pipeline.dataset.parts import Part, read_parts
-from pipeline.errors import InputError, run
-from pipeline.params.reading import model_named, read_params
-from pipeline.params.schema import ModelParams, Params
-from pipeline.report.figures.png import write_png
-from pipeline.training.batches import batch_size_of
+from benchmarks.page import commit, put_into_page
+from pipeline.config import Config, load_config, load_published
+from pipeline.config_models import ModelConfig
+from pipeline.data.dataset import Split, load_dataset
+from pipeline.data.description import load_description
+from pipeline.io import InputError, require_output, run, write_csv, write_npz
+from pipeline.report.figures.style import write_png
+from pipeline.training.sampler import batch_size_of
 
-LEAST_BATCHES = 20  # counted: by more images an epoch and, where all are too few, by several epochs
-PAUSE = 1.0  # seconds before a training, in which the process before it is gone
+ROUNDS = 5
+MIN_BATCHES = 20  # counted: by more images per epoch or, where all are too few, by several epochs
+PAUSE = 1.0  # seconds before a training, in which the process before it ends
 INSTALL_PYTORCH = "python -m venv .torch && .torch/bin/pip install torch==2.13.0 numpy"
-# On the processor alone, where PyTorch's plain build is.
+# On the CPU alone, which PyTorch's plain build uses.
 ENVIRONMENT = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-def arguments(params: Params) -> argparse.Namespace:
-    """What the command line says."""
+@dataclass(frozen=True)
+class Task:
+    """What each framework trains: `epochs` epochs are counted after one that is not, on the images in `data`."""
+
+    name: str
+    config: ModelConfig
+    images: int
+    batch_size: int
+    epochs: int
+    data: str
+
+
+def parse_arguments(config: Config) -> argparse.Namespace:
+    """Parse and check the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="trainings of each model in each way (default: 3)")
-    parser.add_argument("--images", type=int, default=12_000, help="least images of an epoch (default: 12,000)")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="trainings of each (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=3_200, help="least images per epoch (default: %(default)s)")
     parser.add_argument(
-        "--models", nargs="+", default=list(params.report.claims), metavar="MODEL", help="default: all with a claim"
+        "--models",
+        nargs="+",
+        default=list(load_published(config.published)),
+        metavar="MODEL",
+        help="default: published",
     )
     parser.add_argument(
         "--torch-python", default=sys.executable, metavar="PATH", help="a Python that has PyTorch (default: this one)"
     )
-    parser.add_argument("--without-torch", action="store_true", help="leave PyTorch out")
+    parser.add_argument("--skip-pytorch", action="store_true", help="leave PyTorch out")
     parsed = parser.parse_args()
     if parsed.rounds < 1 or parsed.images < 1:
-        parser.error("--rounds and --images are at least 1")
+        parser.error("--rounds and --images must be at least 1")
     return parsed
 
 
-def in_a_process(python: str, module: str, task: dict[str, Any]) -> dict[str, Any]:
-    """Run `module` on `task` in a process of its own.
+def run_process(python: str, module: str, task: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a module on a task in a process of its own.
 
-    Raises RuntimeError with all that it printed when it fails.
+    Args:
+        python: The interpreter.
+        module: The module, which reads the task from standard input and prints its result in the last line.
+        task: The task, written as JSON.
+
+    Returns:
+        The result.
+
+    Raises:
+        RuntimeError: The process failed; the message has its output.
     """
     time.sleep(PAUSE)
     done = subprocess.run(  # noqa: S603  # our own modules, by the Python that the user named
@@ -70,7 +94,7 @@ def in_a_process(python: str, module: str, task: dict[str, Any]) -> dict[str, An
 
 
 def pytorch_version(python: str) -> str:
-    """Version of the PyTorch that `python` has.
+    """Return the version of PyTorch in an environment.
 
     Raises InputError saying how to install it if there is none.
     """
@@ -79,64 +103,71 @@ def pytorch_version(python: str) -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
     except (OSError, subprocess.CalledProcessError) as error:
         raise InputError(
-            f"--torch-python: found no PyTorch in {python}, expected one; `{INSTALL_PYTORCH}` makes "
-            ".torch/bin/python, --without-torch leaves it out"
+            f"--torch-python: found no PyTorch in {python}; install it by `{INSTALL_PYTORCH}` and give "
+            ".torch/bin/python, or leave it out by --skip-pytorch"
         ) from error
 
 
-def training_data() -> tuple[Part, int]:
-    """The training part, and how many classes there are.
+def load_training_split(config: ModelConfig) -> Split:
+    """Load the images that a model trains on.
 
-    Raises InputError naming the stage that makes what is absent.
+    Raises InputError naming the stage that makes a missing file.
     """
-    prepared, split = (existing(Path(f"data/{name}.npz"), "split") for name in ("prepared", "split"))
-    return read_parts(prepared, split)[0]["train"], len(read_description().classes)
+    prepared = require_output(Path("data/prepared.npz"), "preprocess")
+    split = require_output(Path(f"data/splits/{config.split}.npz"), f"split@{config.split}")
+    return load_dataset(prepared, split).splits["train"]
 
 
-@dataclass(frozen=True)
-class Work:
-    """What is trained on in each way: `counted` epochs after one that is not, of the images in the file `data`."""
-
-    name: str
-    params: ModelParams
-    images: int
-    batch_size: int
-    counted: int
-    data: str
-
-
-def work_on(name: str, params: ModelParams, images: int, part: Part, folder: Path) -> Work:
-    """Write the images for one model: the first `images`, as many more as make enough batches, or all if one batch."""
-    least = len(part.labels) if params.batch_size == "full" else LEAST_BATCHES * params.batch_size
-    images = min(max(images, least), len(part.labels))
+def make_task(name: str, config: ModelConfig, images: int, folder: Path) -> Task:
+    """Write the first `images` for a model, more if they do not make enough batches, or all if one batch takes all."""
+    split = load_training_split(config)
+    enough = len(split.labels) if config.batch_size == "full" else MIN_BATCHES * config.batch_size
+    images = min(max(images, enough), len(split.labels))
     path = folder / f"{name}.npz"
-    write_npz(path, {"images": part.images[:images], "labels": part.labels[:images]}, compressed=False)
-    batch_size = batch_size_of(params, images)
-    counted = ceil(LEAST_BATCHES / ceil(images / batch_size))
-    return Work(name, params, images, batch_size, counted, str(path))
+    write_npz(path, {"images": split.images[:images], "labels": split.labels[:images]}, compressed=False)
+    batch_size = batch_size_of(config, images)
+    return Task(name, config, images, batch_size, ceil(MIN_BATCHES / ceil(images / batch_size)), str(path))
 
 
-def timed(way: str, work: Work, network: Mapping[str, Any], classes: int, torch_python: str) -> dict[str, Any]:
-    """Train once; gives the figures of a row of ``training.csv``."""
-    task: dict[str, Any] = {"data": work.data, "epochs": 1 + work.counted}
-    if way == "pytorch":
-        settings = {
-            "optimizer": work.params.optimizer.model_dump(),
-            "batch_size": work.batch_size,
-            "seed": work.params.seeds[0],
-        }
-        found = in_a_process(torch_python, "benchmarks.pytorch_training", task | settings | dict(network))
+def describe_networks(tasks: Mapping[str, Task]) -> dict[str, Any]:
+    """Return the machine, and each network's layers for PyTorch."""
+    task = {
+        "framework": "describe",
+        "models": list(tasks),
+        "classes": len(load_description().classes),
+        "data": next(iter(tasks.values())).data,
+    }
+    return run_process(sys.executable, "benchmarks.keras_training", task)
+
+
+def time_training(framework: str, task: Task, network: Mapping[str, Any], torch_python: str) -> dict[str, Any]:
+    """Train once.
+
+    Args:
+        framework: ``keras``, ``keras_50``, ``pytorch`` or ``pipeline``.
+        task: What to train.
+        network: The network's layers, for PyTorch.
+        torch_python: The interpreter that has PyTorch.
+
+    Returns:
+        A row of ``training.csv`` without its round.
+    """
+    settings: dict[str, Any] = {"data": task.data, "epochs": 1 + task.epochs}
+    if framework == "pytorch":
+        settings["optimizer"] = task.config.optimizer.model_dump()
+        settings |= {"batch_size": task.batch_size, "seed": task.config.seeds[0]} | dict(network)
+        found = run_process(torch_python, "benchmarks.pytorch_training", settings)
     else:
-        settings = {"way": way, "model": work.name, "classes": classes}
-        found = in_a_process(sys.executable, "benchmarks.keras_training", task | settings)
+        settings |= {"framework": framework, "model": task.name}
+        found = run_process(sys.executable, "benchmarks.keras_training", settings)
     return {
-        "model": work.name,
-        "way": way,
-        "images": work.images,
-        "batch_size": work.batch_size,
-        "epochs": work.counted,
-        "seconds_per_epoch": sum(found["seconds"][1:]) / work.counted,
-        "operations_per_epoch": work.images * training_operations(network["layers"]),
+        "model": task.name,
+        "framework": framework,
+        "images": task.images,
+        "batch_size": task.batch_size,
+        "epochs": task.epochs,
+        "seconds_per_epoch": sum(found["seconds"][1:]) / task.epochs,
+        "precision": found.get("precision", "float32"),
         "peak_memory": found["peak_memory"],
         "loss": found["loss"],
     }
@@ -144,43 +175,35 @@ def timed(way: str, work: Work, network: Mapping[str, Any], classes: int, torch_
 
 def main() -> None:
     """Train, round by round, and write ``training.csv``, ``training.png`` and the table of the page."""
-    params = read_params()
-    options = arguments(params)
-    models = {name: model_named(params, name) for name in options.models}
-    pytorch = [] if options.without_torch else [f"PyTorch {pytorch_version(options.torch_python)}"]
-    ways = ["keras", *(["pytorch"] if pytorch else []), "pipeline"]
-    part, classes = training_data()
+    config = load_config()
+    options = parse_arguments(config)
+    models = {name: config.get_model(name) for name in options.models}
+    versions = [] if options.skip_pytorch else [f"PyTorch {pytorch_version(options.torch_python)}"]
+    frameworks = ["keras", "keras_50", *(["pytorch"] if versions else []), "pipeline"]
 
     rows: list[dict[str, Any]] = []
     with TemporaryDirectory() as folder:
-        works = [work_on(name, model, options.images, part, Path(folder)) for name, model in models.items()]
-        task = {"way": "describe", "models": list(models), "classes": classes, "data": works[0].data}
-        about = in_a_process(sys.executable, "benchmarks.keras_training", task)
-        with tqdm(total=options.rounds * len(works) * len(ways), unit="training") as progress:
+        tasks = {name: make_task(name, model, options.images, Path(folder)) for name, model in models.items()}
+        about = describe_networks(tasks)
+        with tqdm(total=options.rounds * len(tasks) * len(frameworks), unit="training") as progress:
             for number in range(1, options.rounds + 1):
-                of_round = {"round": number, "measured_peak": measured_peak()}
-                for work, way in product(works, ways):
-                    progress.set_description(f"round {number}, {work.name}, {way}")
-                    network = about["networks"][work.name]
-                    rows.append(of_round | timed(way, work, network, classes, options.torch_python))
+                for task, framework in product(tasks.values(), frameworks):
+                    progress.set_description(f"round {number}, {task.name}, {framework}")
+                    row = time_training(framework, task, about["networks"][task.name], options.torch_python)
+                    rows.append({"round": number} | row)
                     progress.update()
     trainings = pd.DataFrame(rows)
     write_csv(Path("benchmarks/training.csv"), trainings)
     write_png(Path("benchmarks/training.png"), comparison_figure(trainings))
-    text = f"{comparison_markdown(trainings)}\n{conditions(trainings, about['machine'], pytorch)}"
+    machine = about["machine"]
+    versions = [f"Python {machine['python']}", f"Keras {machine['keras']} on {machine['backend']}", *versions]
+    where = f"{machine['cores']} cores of {machine['processor']}"
+    text = (
+        f"{comparison_markdown(trainings)}\nMeasured at commit {commit()} on {where}; {', '.join(versions)}; "
+        f"the least of {options.rounds} rounds.\n"
+    )
     put_into_page("training", text)
     print(text)
-
-
-def conditions(trainings: pd.DataFrame, machine: Mapping[str, Any], pytorch: Sequence[str]) -> str:
-    """A line on the machine, the versions and the length of the run."""
-    peak = trainings["measured_peak"].median() / 1e9
-    versions = [f"Python {machine['python']}", f"Keras {machine['keras']} on {machine['backend']}", *pytorch]
-    return (
-        f"Measured on {machine['cores']} cores of {machine['processor']}, on which a large matrix product reaches "
-        f"{peak:.0f} GFLOP/s; {', '.join(versions)}; rounds: {trainings['round'].max()}, images an epoch: "
-        f"{trainings['images'].min():,}.\n"
-    )
 
 
 if __name__ == "__main__":
