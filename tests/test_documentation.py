@@ -21,7 +21,9 @@ def test_every_shell_block_has_an_id(page: str) -> None:
 def test_every_shell_block_is_run_by_a_test(page: str) -> None:
     whole_pages = re.findall(r'run_page\([\w.]+, "([^"]+)"\)', TESTS)
     single_blocks = re.findall(r'run_block\([\w.]+, "([^"]+)", "([^"]+)"\)', TESTS)
-    missing = [] if page in whole_pages else [block for block in code_blocks(page) if (page, block) not in single_blocks]
+    missing = (
+        [] if page in whole_pages else [block for block in code_blocks(page) if (page, block) not in single_blocks]
+    )
     assert missing == []
 
 
@@ -32,4 +34,6 @@ def test_links_lead_to_files_and_headings_that_exist(page: str) -> None:
         assert path.exists(), target
         if anchor:
             headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-            assert anchor in [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings], anchor
+            assert anchor in [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings], (
+                anchor
+            )

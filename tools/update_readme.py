@@ -53,10 +53,12 @@ def training_minutes(table: pd.DataFrame) -> int:
 
 def fill(text: str, sections: Mapping[str, str]) -> str:
     """Replace what stands between ``<!-- NAME … -->`` and the next ``<!-- end … -->``, for each section."""
-    for name, content in sections.items():
-        pattern = re.compile(rf"(<!-- {name}\b[^>]*-->)(\n?).*?(<!-- end)", re.DOTALL)
-        text = pattern.sub(lambda found, new=content: f"{found[1]}{found[2]}{new}{found[2]}{found[3]}", text)
-    return text
+    parts = re.split(r"(<!-- [^>]*-->)", text)  # text and markers in turn
+    for number, marker in enumerate(parts):
+        for name, content in sections.items():
+            if re.match(rf"<!-- {name}\b", marker):
+                parts[number + 1] = content
+    return "".join(parts)
 
 
 def sections() -> dict[str, str]:
@@ -64,7 +66,7 @@ def sections() -> dict[str, str]:
     root, *others = (load_table(layout, pipeline) for layout, pipeline in load_all())
     table = pd.concat([root, *others]).sort_values("accuracy", ascending=False)
     return {
-        "results": f"\n{markdown(table)}\n",
+        "results": f"\n\n{markdown(table)}\n\n",
         "root minutes": f"{training_minutes(root)}",
         "frontier minutes": f"{sum(map(training_minutes, others))}",
     }
