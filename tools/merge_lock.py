@@ -1,7 +1,8 @@
-"""Merge ``dvc.lock`` by stage: git's merge driver ``merge_lock.py BASE OURS THEIRS``, which `make merge-driver` sets.
+"""Merge a ``dvc.lock`` by stage, as git's merge driver ``merge_lock.py BASE OURS THEIRS PATH`` (`make merge-driver`).
 
-What one side changed is taken from it. A stage that both changed, each in its own way, is left out, for neither result
-is one of the merged code, and git is told of a conflict: `dvc repro` makes the stage again, or takes it from the cache.
+A stage that one side changed is taken from that side. A stage that both changed differently is left out, as neither
+result is that of the merged code, and git reports a conflict: `dvc repro` makes the stage again, or takes it from the
+cache.
 """
 
 import sys
@@ -11,11 +12,20 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-Stages = dict[str, Any]  # the entries of a lock file by the name of their stage
+Stages = dict[str, Any]  # the entries of a lock file by stage
 
 
 def merge(base: Stages, ours: Stages, theirs: Stages) -> tuple[Stages, list[str]]:
-    """Give the merged entries, and the names of the stages that are left out."""
+    """Merge the entries of two sides that have `base` in common.
+
+    Args:
+        base: The entries of the common ancestor.
+        ours: The entries of the current branch.
+        theirs: The entries of the branch to merge.
+
+    Returns:
+        The merged entries, and the stages that are left out because both sides changed them differently.
+    """
     merged = {}
     left_out = []
     for name in ours | theirs:
@@ -27,17 +37,27 @@ def merge(base: Stages, ours: Stages, theirs: Stages) -> tuple[Stages, list[str]
     return merged, left_out
 
 
-def main(base: str, ours: str, theirs: str) -> int:
-    """Write the merged file over `ours`, as git wants it; gives git's exit status, 1 where a stage is left out."""
+def main(base: str, ours: str, theirs: str, path: str = "dvc.lock") -> int:
+    """Write the merged file over `ours`, as git expects.
+
+    Args:
+        base: The file of the common ancestor, which may be empty.
+        ours: The file of the current branch.
+        theirs: The file of the branch to merge.
+        path: The file's name in the repository, for messages.
+
+    Returns:
+        The exit status for git: 1 if a stage is left out, else 0.
+    """
     parser = YAML()
     try:
         sides = [parser.load(Path(file)) or {} for file in (base, ours, theirs)]
-    except YAMLError as error:
-        sys.exit(f"dvc.lock: {error}")
-    stages, left_out = merge(*(side.get("stages", {}) for side in sides))
+        stages, left_out = merge(*(side.get("stages") or {} for side in sides))
+    except (AttributeError, RecursionError, TypeError, ValueError, YAMLError) as error:
+        sys.exit(f"{path}: expected a lock file of DVC's on all sides, found: {error}")
     parser.dump({"schema": "2.0", "stages": stages}, Path(ours))
     if left_out:
-        print(f"dvc.lock: changed on both sides and left out, for dvc repro: {', '.join(left_out)}", file=sys.stderr)
+        print(f"{path}: changed on both sides and left out, for dvc repro: {', '.join(left_out)}", file=sys.stderr)
     return 1 if left_out else 0
 
 

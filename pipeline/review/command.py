@@ -1,19 +1,17 @@
 """The command ``review``."""
 
-import json
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import InputError
-from pipeline.params.reading import read_params
+from pipeline.config import load_all, load_config
+from pipeline.io import InputError
 from pipeline.programs import dvc, git
-from pipeline.review.comment import Comparison, comment, no_comment
-from pipeline.review.gate import allowed_drop, judge
-from pipeline.review.outputs import restore
-from pipeline.review.scores import compare_candidate, compare_models
-from pipeline.review.staleness import stale_results
+from pipeline.review.comment import Comparison, Outputs, Review, format_failure, format_review
+from pipeline.review.scores import check_gate, compare_candidate, compare_models, parse_max_drop
+from pipeline.review.staleness import Locked, dvc_json, find_stale_results, list_stages, read_locks
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -21,8 +19,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Review what this branch changes in the results, against the commit where it left BASE, and print a comment in Markdown.
 
-Stale results are refused: what `dvc.lock` and `metrics/` hold must be of the code and the parameters beside them. No
-cache and no remote is needed for that; a fresh clone will do.
+Stale results are refused: what the lock files, `metrics/` and `frontier/metrics/` hold must be the results of the code
+and the parameters beside them. No cache and no remote is needed for that; a fresh clone will do.
 """
 EPILOG = """\
 exit status: 0 passed, 1 stale results or a candidate that is too much worse, 2 the review could not be made
@@ -30,12 +28,12 @@ exit status: 0 passed, 1 stale results or a candidate that is too much worse, 2 
 examples:
   python -m pipeline review --base origin/main
   python -m pipeline review --base origin/main --max-drop 0.5 --output review.md
-  python -m pipeline review --base origin/main --restore evaluate report
+  python -m pipeline review --base origin/main --pull --run evaluate report
 """
 
 
 def add_review(commands: "_SubParsersAction[ArgumentParser]") -> None:
-    """Add the command to those that the command line knows."""
+    """Add the command to the command line."""
     parser = commands.add_parser(
         "review",
         help="compare this branch's results with its base, for a pull request",
@@ -43,72 +41,139 @@ def add_review(commands: "_SubParsersAction[ArgumentParser]") -> None:
         epilog=EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--base", metavar="BASE", required=True, help="the branch or commit to merge into")
+    parser.add_argument(
+        "--base",
+        metavar="BASE",
+        required=True,
+        help="the branch or commit to merge into; zeros, as for the first push of a branch, compare with nothing",
+    )
     parser.add_argument(
         "--max-drop",
         metavar="DROP",
-        type=allowed_drop,
+        type=parse_max_drop,
         default="interval",
         help="how far the candidate's macro F1 on the test images may drop: `interval`, to the lower end of the base's "
-        "95 %% interval (default); percentage points, such as 0.5; or `none`, as far as it likes",
+        "95 %% interval (default); percentage points, such as 0.5; or `none`, without a limit",
     )
     parser.add_argument("--output", metavar="FILE.md", type=Path, help="write the comment there and not to the screen")
     parser.add_argument(
-        "--restore",
+        "--pull", action="store_true", help="then bring back the outputs that the remote or the cache has"
+    )
+    parser.add_argument(
+        "--run",
         metavar="STAGE",
         nargs="*",
-        help="then bring back the outputs that the remote or the cache has, and run these stages where outputs are "
-        "still missing and inputs are there",
+        default=[],
+        help="then run these stages where outputs are missing and inputs are there; `train` is all of `train@NAME`",
     )
     parser.set_defaults(command=run_review)
 
 
 def run_review(arguments: Namespace) -> None:
-    """Review the working tree, and leave with the exit status that the help describes.
+    """Review the working tree, and exit with the status that the help describes.
 
-    Raises InputError for parameters that are wrong, a base that is not there, a lock that DVC cannot read.
+    Raises InputError for wrong parameters, an unknown base, or a lock file that cannot be read.
     """
     try:
         passed, text = _review(arguments)
     except InputError as error:
-        _write(arguments.output, no_comment(arguments.base, str(error)))
+        if arguments.output:
+            _write(arguments.output, format_failure(arguments.base, str(error)))
         raise
-    _write(arguments.output, text)
+    if arguments.output:
+        _write(arguments.output, text)
+    else:
+        print(text, end="")
     if not passed:
         sys.exit(1)
 
 
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
 def _review(arguments: Namespace) -> tuple[bool, str]:
-    """Whether the branch passes, and the comment; what it comes to is printed for the log."""
-    read_params()
-    base = _merge_base(arguments.base)
-    params = json.loads(dvc("params", "diff", "--json", base))
-    stale = stale_results()
+    """Return whether the branch passes, and the comment. The outcome is printed for the log."""
+    load_config()
+    folders = [str(layout.metrics) for layout, _ in load_all()]
+    commit = _find_base(arguments.base)
+    params = dvc_json("params", "diff", "--json", commit) if commit else {}
+    stale, reworded = find_stale_results(folders)
+    for stage, reasons in stale.items():
+        for reason in reasons:
+            line = f"stale: {stage}: {reason.subject} {reason.state}"
+            print("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line), file=sys.stderr)
     if stale:
-        for stage, reasons in stale.items():
-            for reason in reasons:
-                print(f"stale: {stage}: {reason.subject} {reason.state}", file=sys.stderr)
-        return False, comment(arguments.base, base, params, stale)
-    metrics = json.loads(dvc("metrics", "diff", "--all", "--json", base))
-    candidate = compare_candidate(metrics)
-    verdict = judge(candidate.scores.f1_macro, arguments.max_drop)
-    print(f"{'passed' if verdict.passed else 'failed'}: {verdict.sentence}", file=sys.stderr)
-    outputs = None if arguments.restore is None else restore(arguments.restore)
-    comparison = Comparison(compare_models(metrics), candidate, verdict, metrics, outputs)
-    return verdict.passed, comment(arguments.base, base, params, comparison)
+        return False, format_review(Review(arguments.base, commit, params, stale, reworded))
+    passed, comparison = True, None
+    if commit:
+        metrics = dvc_json("metrics", "diff", "--all", "--json", commit)
+        candidate = compare_candidate(metrics)
+        verdict = check_gate(candidate.scores.f1_macro, arguments.max_drop)
+        passed, comparison = verdict.passed, Comparison(compare_models(metrics, folders), candidate, verdict, metrics)
+        print(f"{'passed' if passed else 'failed'}: {verdict.sentence}", file=sys.stderr)
+    else:
+        print("passed: the results are those of the code; there is no base to compare them with", file=sys.stderr)
+    outputs = _restore_outputs(arguments.pull, arguments.run) if arguments.pull or arguments.run else None
+    return passed, format_review(Review(arguments.base, commit, params, {}, reworded, comparison, outputs))
 
 
-def _merge_base(base: str) -> str:
+def _find_base(base: str) -> str | None:
+    """Return the commit where the branch left `base`; None for the zeros that stand for a branch's first push."""
+    if len(base) >= 40 and not base.strip("0"):
+        return None
     try:
         return git("merge-base", "--end-of-options", base, "HEAD").strip()
     except InputError as error:
+        if git("rev-parse", "--is-shallow-repository").strip() == "true":
+            cure = "this clone lacks older commits, which `git fetch --unshallow` brings"
+        else:
+            cure = "`git fetch` brings a branch; a commit that a force push removed is no base any more"
         raise InputError(
-            f"--base: found {base!r}, expected a branch or commit whose history this clone has; `git fetch` brings it"
+            f"--base: found {base!r}, expected a branch or commit with history in common with this one; {cure}"
         ) from error
 
 
-def _write(path: Path | None, text: str) -> None:
-    if path is None:
-        print(text, end="")
-    else:
-        path.write_text(text, encoding="utf-8")
+def _restore_outputs(pull: bool, wanted: Sequence[str]) -> Outputs:
+    """Bring back the outputs that the remote and the cache have, then run the stages `wanted` whose inputs are there.
+
+    DVC takes a result from its run cache where it has one, and runs the command elsewhere.
+    """
+    outputs = Outputs()
+    if pull:
+        if dvc("remote", "list").strip():
+            try:
+                dvc("pull", "--allow-missing", "--run-cache")
+            except InputError as error:
+                outputs.failures.append(str(error))
+        dvc("checkout", "--allow-missing")
+    stages = list_stages()
+    locked = {stage: entry for stage, entry in read_locks(stages).entries.items() if stage in stages}
+    while stage := next((name for name in locked if _is_wanted(name, wanted) and _can_run(locked[name])), None):
+        try:
+            dvc("repro", "--single-item", stage)
+        except InputError as error:
+            outputs.failures.append(str(error))
+            break
+        same = read_locks(stages).entries[stage].outs == locked[stage].outs
+        (outputs.reproduced if same else outputs.differing).append(stage)
+    outputs.missing.extend(path for entry in locked.values() for path in _list_missing(entry))
+    return outputs
+
+
+def _is_wanted(stage: str, wanted: Sequence[str]) -> bool:
+    """Return whether `wanted` names the stage, with or without its pipeline and its model.
+
+    >>> _is_wanted("frontier/dvc.yaml:train@wide", ["train"]), _is_wanted("report", ["train"])
+    (True, False)
+    """
+    name = stage.rpartition(":")[2]
+    return not {stage, name, name.partition("@")[0]}.isdisjoint(wanted)
+
+
+def _can_run(locked: Locked) -> bool:
+    return bool(_list_missing(locked)) and all(Path(path).exists() for path in locked.deps)
+
+
+def _list_missing(locked: Locked) -> list[str]:
+    return [path for path in locked.outs if not Path(path).exists()]

@@ -1,16 +1,26 @@
-"""Whether the committed results belong to the code and the parameters beside them."""
+"""Check whether the committed results belong to the code and the parameters beside them.
+
+No cache is needed: the hashes in the lock files stand for outputs that are absent, as they are in a fresh clone.
+"""
 
 import json
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.programs import dvc, git, is_ignored
-from pipeline.review.lock import Locked, hash_of, read_lock
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
-METRICS = "metrics"
+from pipeline.io import InputError
+from pipeline.programs import dvc, git, git_bytes, is_ignored
+from pipeline.review.code_changes import COMMITS, find_code_changes, hash_files, hash_folder, list_files
+
 STATES = {"new": "is new", "modified": "has changed", "deleted": "is gone"}  # DVC's words
+MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
 class Reason(NamedTuple):
@@ -20,53 +30,224 @@ class Reason(NamedTuple):
     state: str
 
 
-def stale_results() -> dict[str, list[Reason]]:
-    """The stages whose results are of other code or parameters, or were edited, each with its reasons.
+class Recorded(NamedTuple):
+    """The MD5 and the number of files that a lock file records of a path; "" where it records no hash."""
 
-    Outputs that are only in a cache may be absent, as they are in a fresh clone: then the hashes in ``dvc.lock`` stand
-    for them. A file of metrics that no stage writes is listed under its own path.
+    md5: str
+    files: int
+
+
+class Locked(NamedTuple):
+    """What a stage read and what it wrote, by path."""
+
+    deps: dict[str, Recorded]
+    outs: dict[str, Recorded]
+
+
+@dataclass(frozen=True)
+class Locks:
+    """What DVC recorded of each stage, and of each ``.dvc`` file, by the stage's full name."""
+
+    entries: Mapping[str, Locked]
+    stages: frozenset[str]  # those that a dvc.yaml still has
+
+    def outputs(self, path: str, with_removed: bool = False) -> dict[str, Recorded]:
+        """Return the outputs that are `path` or lie in it, those of removed stages too if wanted.
+
+        DVC leaves the files of a removed stage where they are, and counts them in a folder.
+        """
+        return {
+            out: recorded
+            for stage, locked in self.entries.items()
+            if with_removed or stage in self.stages
+            for out, recorded in locked.outs.items()
+            if out == path or out.startswith(f"{path}/")
+        }
+
+
+class Staleness(NamedTuple):
+    """Stages with the reasons why their results are stale, and code in which only comments or docstrings changed."""
+
+    stale: dict[str, list[Reason]]
+    reworded: list[str]
+
+
+def find_stale_results(metrics: Iterable[str] = ("metrics",)) -> Staleness:
+    """Find the stages whose results are not those of the code and parameters beside them, or were edited.
+
+    A metrics file in one of the folders `metrics` that no stage writes is listed under its own path.
     """
-    status: dict[str, list[Any]] = json.loads(dvc("status", "--json"))
-    stages = dvc("stage", "list", "--all", "--name-only").split()
-    lock = read_lock()
-    before = {path: md5 for locked in lock.values() for path, md5 in locked.outs.items()}
-    outs = {path: md5 for stage in stages if stage in lock for path, md5 in lock[stage].outs.items()}
+    status = dvc_json("status", "--json")
+    stages = list_stages()
+    locks = read_locks(stages)
     stale: dict[str, list[Reason]] = defaultdict(list)
+    reworded: set[str] = set()
     for stage in stages:
-        if stage in lock:
-            stale[stage] += [*_inputs(lock[stage], outs, before), *_changes(status.get(stage, []), outs)]
-        else:
-            stale[stage].append(Reason("dvc.lock", "has no results of it"))
-    for path in git("ls-files", "-z", METRICS).split("\0"):
-        if path and path not in outs and Path(path).exists():
+        if stage not in locks.entries:
+            stale[stage].append(Reason(lock_of(stage), "has no results of it"))
+            continue
+        entries = status.get(stage, [])
+        changed = {path for entry in entries if isinstance(entry, dict) for path in entry.get("changed deps", {})}
+        judged = set()
+        locked = locks.entries[stage]
+        for path, recorded in {**locked.deps, **locked.outs}.items():
+            if not recorded.md5:
+                stale[stage].append(Reason(path, f"has no hash in {lock_of(stage)}"))
+                judged.add(path)
+        for path, recorded in locked.deps.items():
+            current = path in judged or _is_current(stage, path, locks, path in changed)
+            if current is False:
+                stale[stage].append(Reason(path, "was written again since"))
+            elif current is None and path in changed and find_code_changes(path, recorded.md5) == []:
+                reworded.add(path)
+            elif current is None:
+                continue
+            judged.add(path)
+        stale[stage] += describe_changes(stage, entries, judged)
+    written = {out for stage in locks.stages & locks.entries.keys() for out in locks.entries[stage].outs}
+    for path in git("ls-files", "-z", "--", *metrics).split("\0"):
+        if path.endswith(".json") and path not in written and Path(path).exists():
             stale[path].append(Reason("dvc.yaml", "has no stage that writes it"))
-    return {stage: reasons for stage, reasons in stale.items() if reasons}
+    return Staleness({stage: reasons for stage, reasons in stale.items() if reasons}, sorted(reworded))
 
 
-def _inputs(locked: Locked, outs: Mapping[str, str], before: Mapping[str, str]) -> Iterator[Reason]:
-    """What the stage read from other stages, against what they wrote last.
-
-    `before` also has the outputs of stages that are no longer there: DVC leaves their files in a folder that is read.
-    """
-    for path, md5 in locked.deps.items():
-        written = hash_of(path, outs)
-        if written not in (None, md5) and hash_of(path, before) != md5:
-            yield Reason(path, "was written again since")
-
-
-def _changes(entries: list[Any], outs: Mapping[str, str]) -> Iterator[Reason]:
-    """What `dvc status` found, less what is only absent."""
+def describe_changes(stage: str, entries: list[Any], judged: Iterable[str] = ()) -> Iterator[Reason]:
+    """Yield what `dvc status` found of a stage, less the dependencies `judged` and what is only absent."""
     for entry in entries:
         if isinstance(entry, str):  # "changed command"
             yield Reason(entry.removeprefix("changed "), STATES["modified"])
             continue
         for path, state in entry.get("changed deps", {}).items():
             if isinstance(state, dict):
-                yield from (Reason(f"{path}: {key}", STATES.get(how, str(how))) for key, how in state.items())
-            elif hash_of(path, outs) is None:
-                yield Reason(path, STATES.get(state, str(state)))
+                yield from (Reason(f"{path}: {key}", STATES.get(how, "differs")) for key, how in state.items())
+            elif path not in judged:
+                yield Reason(path, STATES.get(state, "differs"))
         for path, state in entry.get("changed outs", {}).items():
             if state == "modified":
-                yield Reason(path, "is not what the stage wrote")
+                yield Reason(path, "is not what the stage wrote" if stage != lock_of(stage) else "was not added again")
             elif state == "deleted" and not is_ignored(path):  # it belongs into git
                 yield Reason(path, STATES[state])
+
+
+def list_stages() -> list[str]:
+    """Return the stages of all pipelines, and the ``.dvc`` files, as DVC names them."""
+    return dvc("stage", "list", "--all", "--name-only").splitlines()
+
+
+def lock_of(stage: str) -> str:
+    """Return the file that records a stage's results.
+
+    >>> lock_of("train@cnn1"), lock_of("frontier/dvc.yaml:train@wide"), lock_of("data/local/train.dvc")
+    ('dvc.lock', 'frontier/dvc.lock', 'data/local/train.dvc')
+    """
+    if stage.endswith(".dvc"):
+        return stage
+    return str(Path(stage.rpartition(":")[0] or "dvc.yaml").with_suffix(".lock"))
+
+
+def read_locks(stages: Iterable[str], commit: str | None = None) -> Locks:
+    """Read what the lock files of all these stages record, in the working tree or in a commit.
+
+    Raises InputError for a file that is no lock file.
+    """
+    entries: dict[str, Locked] = {}
+    stages = frozenset(stages)
+    for file in {lock_of(stage) for stage in stages}:
+        entries |= _read_lock(file) if commit is None else _read_committed_lock(file, commit)
+    return Locks(entries, stages)
+
+
+def dvc_json(*arguments: str) -> Any:
+    """Run DVC and read the JSON that it prints.
+
+    Raises InputError for JSON that Python does not read, such as a number of thousands of digits.
+    """
+    try:
+        return json.loads(dvc(*arguments))
+    except (RecursionError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"dvc {' '.join(arguments)}: printed JSON that cannot be read: {error}") from error
+
+
+def _is_current(stage: str, path: str, locks: Locks, changed: bool) -> bool | None:
+    """Return whether the stage read what other stages wrote last, as the lock files have it.
+
+    None if they have nothing there: then `changed`, what DVC says of the files themselves, decides.
+
+    The hash of a folder cannot be computed where the folder holds more than the known outputs: files that no stage
+    writes, or data that is not in git. Then its outputs and its files in git must be as they were when it was read.
+    """
+    recorded = locks.entries[stage].deps[path]
+    outs, all_outs = locks.outputs(path), locks.outputs(path, with_removed=True)
+    if path in all_outs:
+        return recorded in (outs.get(path), all_outs[path]) or recorded.md5 == all_outs[path].md5
+    if not outs:
+        absent = changed and is_ignored(f"{path}/any") and not git("ls-files", "--others", "--", path)
+        return _is_unchanged(stage, path, locks) if absent else None
+    if not any(out.md5.endswith(".dir") for out in all_outs.values()):
+        in_git = hash_files(list_files(path))
+        contents = [
+            {file: out.md5 for file, out in found.items()} | extra
+            for found in (outs, all_outs)
+            for extra in ({}, in_git)
+        ]
+        if recorded.md5 in (hash_folder(path, content) for content in contents):
+            return True
+        if recorded.files in map(len, contents):
+            return False
+    return _is_unchanged(stage, path, locks) if changed else True
+
+
+def _is_unchanged(stage: str, path: str, locks: Locks) -> bool | None:
+    """Return whether the folder's outputs and its files in git are as they were when the stage read the folder.
+
+    None if no commit has a lock file with that hash.
+    """
+    file, read_at = lock_of(stage), None
+    md5 = locks.entries[stage].deps[path].md5
+    for commit in git("rev-list", f"--max-count={COMMITS}", "HEAD", "--", file).split():
+        entry = _read_committed_lock(file, commit).get(stage)
+        if entry is None or path not in entry.deps or entry.deps[path].md5 != md5:
+            break
+        read_at = commit
+    if read_at is None:
+        return None
+    then = read_locks(locks.stages, read_at).outputs(path)
+    return locks.outputs(path) == then and not git("diff", "--no-ext-diff", "--name-only", read_at, "--", path)
+
+
+def _read_lock(file: str) -> dict[str, Locked]:
+    return _parse_lock(file, Path(file).read_bytes()) if Path(file).exists() else {}
+
+
+@cache
+def _read_committed_lock(file: str, commit: str) -> dict[str, Locked]:
+    listed = git("ls-tree", "--name-only", commit, "--", file)
+    return _parse_lock(file, git_bytes("show", f"{commit}:{file}")) if listed else {}
+
+
+def _parse_lock(file: str, text: bytes) -> dict[str, Locked]:
+    """Read a lock file, or a ``.dvc`` file as a stage without dependencies."""
+    folder, _, name = file.rpartition("/")
+    try:
+        content = YAML(typ="safe").load(text) or {}
+        if name.endswith(".dvc"):
+            return {file: Locked({}, _recorded(content["outs"], folder))}
+        prefix = f"{folder}/{Path(name).with_suffix('.yaml')}:" if folder else ""
+        return {
+            f"{prefix}{stage}": Locked(*(_recorded(entry.get(kind) or []) for kind in ("deps", "outs")))
+            for stage, entry in content["stages"].items()
+        }
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError, YAMLError) as error:
+        raise InputError(f"{file}: expected a file as DVC writes it, found: {error}; `dvc repro` writes it") from error
+
+
+def _recorded(items: list[dict[str, Any]], folder: str = "") -> dict[str, Recorded]:
+    """Return what is recorded by path; paths in a ``.dvc`` file are those in its folder."""
+    found = {}
+    for item in items:
+        md5, files = str(item.get("md5", "")), item.get("nfiles", 1)
+        path = f"{folder}/{item['path']}" if folder else str(item["path"])
+        found[path] = Recorded(md5 if MD5.fullmatch(md5) else "", files if isinstance(files, int) else 0)
+    return found

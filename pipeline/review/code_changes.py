@@ -1,0 +1,153 @@
+"""Tell edits of code that can change a result from edits of comments, formatting and docstrings.
+
+The code of a result is found in git by the hash that ``dvc.lock`` records for it. So it does not matter which commit
+wrote the lock, or whether the working tree has changed since.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from dvc_data.hashfile.hash_info import HashInfo
+from dvc_data.hashfile.meta import Meta
+from dvc_data.hashfile.tree import Tree
+
+from pipeline.io import InputError
+from pipeline.programs import git, git_bytes
+
+COMMITS = 100  # how far back a version of the code is searched
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def find_code_changes(path: str, md5: str) -> list[str] | None:
+    """Compare a dependency that git tracks with its version of hash `md5`.
+
+    Args:
+        path: A file, or a folder that stands for its files.
+        md5: The hash that ``dvc.lock`` records for it.
+
+    Returns:
+        What changed, such as ``pipeline/io.py: write_json``, less comments, formatting and docstrings of Python files.
+        None if no commit has that version.
+    """
+    recorded = _find_version(path, md5)
+    if recorded is None:
+        return None
+    present = {file: Path(file).read_bytes() for file in list_files(path)}
+    changes = []
+    for file in sorted(recorded | present):
+        if file not in present:
+            changes.append(f"{file}: the file is gone")
+        elif file not in recorded:
+            changes.append(f"{file}: the file is new")
+        elif file.endswith(".py"):
+            changes += [f"{file}: {name}" for name in changed_definitions(_blob(recorded[file]), present[file])]
+        elif _blob(recorded[file]) != present[file]:
+            changes.append(f"{file}: the file is not Python")
+    return changes
+
+
+def changed_definitions(old: bytes | str, new: bytes | str) -> list[str]:
+    r"""Return the names of what differs between two versions of a module, besides comments, formatting and docstrings.
+
+    >>> changed_definitions("A = 1\ndef f(): 'Old.'", "def f():  # now\n    'New.'\nA = 1")
+    ['the order of its statements']
+    >>> changed_definitions("class A:\n    def f(self): return 1", "class A:\n    def f(self): return 2")
+    ['A.f']
+    """
+    try:
+        before, after = (_parse(text) for text in (old, new))
+    except (MemoryError, RecursionError, SyntaxError, ValueError) as error:
+        return [f"no valid Python ({error})"]
+    if ast.dump(before) == ast.dump(after):
+        return []
+    first, second = (dict(_definitions(tree.body)) for tree in (before, after))
+    return [name for name in first | second if first.get(name) != second.get(name)] or ["the order of its statements"]
+
+
+def hash_folder(path: str, files: Mapping[str, str]) -> str:
+    """Return the MD5 that DVC gives a folder, from the MD5 of each of its files, by path."""
+    tree = Tree()  # type: ignore[no-untyped-call]
+    for file, md5 in files.items():
+        tree.add(tuple(file.removeprefix(f"{path}/").split("/")), Meta(), HashInfo("md5", md5))
+    tree.digest()
+    return str(tree.hash_info.value)
+
+
+def hash_files(files: Iterable[str]) -> dict[str, str]:
+    """Return the MD5 of each of these files in the working tree."""
+    return {file: _md5(Path(file).read_bytes()) for file in files}
+
+
+def list_files(path: str) -> list[str]:
+    """Return the files in the working tree at `path` or under it that git tracks or might."""
+    listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", path)
+    return sorted({file for file in listed.split("\0") if file and Path(file).is_file()})
+
+
+@cache
+def _find_version(path: str, md5: str) -> dict[str, str] | None:
+    """Return git's object of each file at `path` in the newest commit where DVC's hash is `md5`; None without one."""
+    for commit in git("rev-list", f"--max-count={COMMITS}", "HEAD", "--", path).split():
+        blobs = _list_blobs(commit, path)
+        hashes = {file: _md5(_blob(name)) for file, name in blobs.items()}
+        found = hashes[path] if path in hashes else hash_folder(path, hashes)
+        if found == md5:
+            return blobs
+    return None
+
+
+def _list_blobs(commit: str, path: str) -> dict[str, str]:
+    entries = git("ls-tree", "-r", "-z", commit, "--", path).split("\0")
+    return {entry.partition("\t")[2]: entry.split()[2] for entry in entries if entry}
+
+
+@cache
+def _blob(name: str) -> bytes:
+    try:
+        return git_bytes("cat-file", "blob", name)
+    except InputError:  # a submodule, or an object that a partial clone lacks
+        return b""
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _parse(text: bytes | str) -> ast.Module:
+    """Parse a module without its docstrings, unless it uses them."""
+    tree = ast.parse(text)
+    nodes = list(ast.walk(tree))
+    words = {getattr(node, field, None) for node in nodes for field in ("id", "attr", "value") if field in node._fields}
+    if {"__doc__", "getdoc"} & words:
+        return tree
+    for node in nodes:
+        if isinstance(node, (ast.Module, *DEFINITIONS)) and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+    return tree
+
+
+def _definitions(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Yield name and content of each function, class, method and constant, and of the other statements as one."""
+    found: dict[str, list[str]] = {}
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield from _definitions(node.body, f"{prefix}{node.name}.")
+            members, node.body = node.body, []
+            found.setdefault(f"{prefix}{node.name}", []).append(ast.dump(node))
+            node.body = members
+        else:
+            found.setdefault(f"{prefix}{_name(node)}", []).append(ast.dump(node))
+    yield from found.items()
+
+
+def _name(node: ast.stmt) -> str:
+    if isinstance(node, DEFINITIONS):
+        return node.name
+    if isinstance(node, ast.Assign):
+        return ", ".join(map(ast.unparse, node.targets))
+    if isinstance(node, ast.AnnAssign | ast.AugAssign):
+        return ast.unparse(node.target)
+    return "imports" if isinstance(node, ast.Import | ast.ImportFrom) else "other statements"

@@ -1,0 +1,132 @@
+"""`make accept-comments`: what cannot change a result costs no training, and nothing else is let through."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.io import InputError
+from pipeline.review.code_changes import changed_definitions
+from tests.helpers.clone import Clone, Repro
+from tests.helpers.toy import CODE, toy_repository
+from tools.accept_comments import main
+
+NOTHING = Repro(set(), set())
+ALL = ("repro", "--all-pipelines")
+
+
+@pytest.fixture
+def toy(toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
+    shutil.copytree(toy_folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return Clone(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def toy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return toy_repository(tmp_path_factory.mktemp("toy")).folder
+
+
+def reword(toy: Clone) -> None:
+    toy.replace("code/io.py", '"""Return one."""\n    return LIMIT  # one', '"""Return 1."""\n    return LIMIT')
+    toy.replace("code/fit.py", "        return 1", "        return (\n            1\n        )")
+
+
+def test_edited_comments_docstrings_and_layout_run_nothing(toy: Clone, capsys: pytest.CaptureFixture[str]) -> None:
+    reword(toy)
+    main()
+    assert capsys.readouterr().out == "accepted for 5 stages; commit dvc.lock\n"
+    assert toy.dvc(*ALL) == NOTHING
+    main()
+    assert capsys.readouterr().out == "nothing to accept\n"
+
+
+def test_comments_are_accepted_again_before_a_commit(toy: Clone) -> None:
+    reword(toy)
+    main()
+    toy.replace("code/io.py", "Return 1", "Return the limit")
+    main()
+    assert toy.dvc(*ALL) == NOTHING
+    toy.commit("Reworded")
+    toy.replace("code/io.py", "Return the limit", "Get the limit")
+    main()
+    assert toy.dvc(*ALL) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "named"),
+    [
+        ("code/io.py", "LIMIT = 1", "LIMIT = 2", "code/io.py: LIMIT"),
+        ("code/fit.py", "            1\n", "            2\n", "code/fit.py: Fit.step"),
+        ("code/fit.py", "class Fit:", "class Fit(object):", "code/fit.py: Fit"),
+        ("code/io.py", "\n\nLIMIT", "\n\nimport os\n\nLIMIT", "code/io.py: imports"),
+        ("code/io.py", "return", "return return", r"code/io.py: no valid Python \(invalid syntax"),
+    ],
+)
+def test_a_real_change_is_refused_by_name(toy: Clone, file: str, old: str, new: str, named: str) -> None:
+    reword(toy)
+    toy.replace(file, old, new)
+    before = (toy.folder / "dvc.lock").read_bytes()
+    with pytest.raises(InputError, match=rf"nothing was accepted; run `dvc repro`\n(.*\n)*  {named}"):
+        main()
+    assert (toy.folder / "dvc.lock").read_bytes() == before
+
+
+def test_files_that_came_or_went_are_real_changes(toy: Clone) -> None:
+    (toy.folder / "code/fit.py").rename(toy.folder / "code/train.py")
+    with pytest.raises(InputError) as refused:
+        main()
+    assert "code/fit.py: the file is gone" in str(refused.value)
+    assert "code/train.py: the file is new" in str(refused.value)
+
+
+def test_code_committed_beside_an_older_result_is_refused(toy: Clone) -> None:
+    """The commit that wrote the lock last need not hold the code of the results."""
+    toy.replace("code/io.py", "LIMIT = 1", "LIMIT = 2")
+    (toy.folder / "params.yaml").write_text("models: {a: 1, b: 2}\n")
+    toy.dvc("repro", "--single-item", "train@b")
+    toy.commit("Half of the results")
+    reword(toy)
+    with pytest.raises(InputError, match=r"code/io\.py: LIMIT \(for example train@a\)"):
+        main()
+
+
+def test_code_that_was_never_committed_cannot_be_compared(toy: Clone) -> None:
+    toy.replace("code/io.py", "LIMIT = 1", "LIMIT = 2\nMORE = 3")
+    toy.dvc(*ALL)
+    reword(toy)
+    with pytest.raises(InputError, match="code: no commit has the version that gave the results"):
+        main()
+
+
+def test_a_stage_with_other_changes_is_left_for_dvc(toy: Clone, capsys: pytest.CaptureFixture[str]) -> None:
+    reword(toy)
+    (toy.folder / "params.yaml").write_text("models: {a: 1, b: 2}\n")
+    main()
+    printed = capsys.readouterr().out
+    assert "accepted for 4 stages" in printed
+    assert "left for dvc repro: train@b: params.yaml: models.b has changed\n" in printed
+    assert toy.dvc(*ALL).ran & {"train@a", "train@b", "frontier/dvc.yaml:train@c"} == {"train@b"}
+
+
+def test_an_edited_result_is_not_accepted(toy: Clone, capsys: pytest.CaptureFixture[str]) -> None:
+    reword(toy)
+    (toy.folder / "metrics/a.json").write_text('{"accuracy": 1}')
+    main()
+    assert "left for dvc repro: train@a: metrics/a.json is not what the stage wrote" in capsys.readouterr().out
+
+
+@given(st.lists(st.sampled_from(["A = 1", "def f(): return 1", "import os", "if A: B = 2", "class C: D = 1"])))
+def test_a_module_equals_itself_in_other_words(statements: list[str]) -> None:
+    module = "\n".join(statements)
+    reworded = '"""New."""\n# new\n' + "\n\n\n".join(f"{statement}  # new" for statement in statements)
+    assert changed_definitions(module, reworded) == []
+    assert changed_definitions(module, f"{module}\nNEW = 1") == ["NEW"]
+
+
+def test_docstrings_that_code_reads_count() -> None:
+    module = '"""{}"""\nprint(__doc__)'
+    assert changed_definitions(module.format("Old."), module.format("New.")) != []
+    assert CODE["code/io.py"].count("__doc__") == 0
