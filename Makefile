@@ -67,7 +67,7 @@ accept-comments: setup
 
 # Once in each clone: git merges dvc.lock by stage.
 merge-driver:
-	git config merge.dvc-lock.driver "'$$(command -v python)' tools/merge_lock.py %O %A %B"
+	git config merge.dvc-lock.driver "'$$(command -v python)' tools/merge_lock.py %O %A %B %P"
 	echo 'dvc.lock merge=dvc-lock' >>"$$(git rev-parse --git-path info/attributes)"
 
 clean:
