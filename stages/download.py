@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from pipeline.config import IdxData, ImageData, load_config
+from pipeline.config import load_config
+from pipeline.config_data import IdxData, ImageData
 from pipeline.data.sources.class_folders import list_images
 from pipeline.data.sources.fetch import fetch
 from pipeline.io import run, write_csv

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.config import DataConfig, IdxData, ImageData
+from pipeline.config_data import DataConfig, IdxData, ImageData
 from pipeline.data.formats.csv import read_table, row_place
 from pipeline.data.formats.idx import label_place, read_images, read_labels
 from pipeline.data.formats.image_folder import read_listed
@@ -141,7 +141,8 @@ def check_consistency(dataset: RawDataset, classes: Sequence[str]) -> None:
         raise InputError(f"training images: found {lacking}; expected a picture of each class")
     if len(set(dataset.test_labels.tolist())) < 2:
         raise InputError(
-            f"test labels: found {classes[dataset.test_labels[0]]} alone, expected at least 2 classes, so that a test can tell them"
+            f"test labels: found {classes[dataset.test_labels[0]]} alone, expected at least 2 classes, "
+            "so that a test can tell them"
         )
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
-from pipeline.config import ImageFolders
+from pipeline.config_data import ImageFolders
 from pipeline.data.formats.images import read_image
 from pipeline.data.messages import Faults, printable
 from pipeline.io import InputError, require_output

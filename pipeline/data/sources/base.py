@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from pipeline.config import RawFile
+from pipeline.config_data import RawFile
 from pipeline.io import atomic_write
 
 LARGEST = 2 * 2**30  # bytes, compressed or not; the largest set of the family, EMNIST, has 0.5 GiB of images

@@ -6,7 +6,7 @@ from unicodedata import category, normalize
 
 import pandas as pd
 
-from pipeline.config import HeldOut, ImageFolders
+from pipeline.config_data import HeldOut, ImageFolders
 from pipeline.data.messages import Faults, check_class_count, printable
 from pipeline.data.split import stratified_split
 from pipeline.io import InputError

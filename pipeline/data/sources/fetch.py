@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from pipeline.config import DebianSource, FolderSource, RawFile, Source, UrlSource
+from pipeline.config_data import DebianSource, FolderSource, RawFile, Source, UrlSource
 from pipeline.data.messages import printable
 from pipeline.data.sources.base import Opener, SourceError, SourceUnavailableError, local_folder, save_verified
 from pipeline.data.sources.debian import debian_package
