@@ -1,5 +1,7 @@
 """Find images that are probably mislabelled, by confident learning."""
 
+import warnings
+
 import cleanlab.filter
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +20,12 @@ def find_label_issues(predictions: Predictions) -> npt.NDArray[np.int64]:
     """
     if len(np.unique(predictions.labels)) < 2:
         raise ValueError("all labels are equal")
-    found = cleanlab.filter.find_label_issues(
-        predictions.labels.astype(np.int64),
-        predictions.probabilities,
-        return_indices_ranked_by="self_confidence",
-        n_jobs=1,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "May not flag all label issues")  # in classes with hardly any images
+        found = cleanlab.filter.find_label_issues(
+            predictions.labels.astype(np.int64),
+            predictions.probabilities,
+            return_indices_ranked_by="self_confidence",
+            n_jobs=1,
+        )
     return np.asarray(found, dtype=np.int64)

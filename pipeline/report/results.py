@@ -53,8 +53,9 @@ class Run(BaseModel):
 
 @dataclass(frozen=True)
 class Result:
-    """One model: its settings, what its seeds predict by split, the best seed's curves, and its training."""
+    """One model: where its files are, its settings, its predictions by split, the best seed's curves, its training."""
 
+    layout: Layout
     name: str
     config: ModelConfig
     classes: Sequence[str]
@@ -146,8 +147,8 @@ def load_result(layout: Layout, name: str, config: ModelConfig, classes: Sequenc
     train, predictions = layout.stage("train", name), layout.predictions(name)
     found = load_predictions(predictions, len(classes), train)
     curves, run = require_output(layout.curves(name), train), require_output(layout.run(name), train)
-    result = Result(name, config, classes, found, _load_curves(curves), _load_run(run))
-    _check_confusion(result, layout)
+    result = Result(layout, name, config, classes, found, _load_curves(curves), _load_run(run))
+    _check_confusion(result)
     seeds = [one.seed for one in result.run.seeds]
     if len(seeds) != len(result.correct):
         raise InputError(f"{run}: found {len(seeds)} seeds, expected {len(result.correct)} as in {predictions}")
@@ -162,9 +163,9 @@ def load_result(layout: Layout, name: str, config: ModelConfig, classes: Sequenc
     return result
 
 
-def _check_confusion(result: Result, layout: Layout) -> None:
+def _check_confusion(result: Result) -> None:
     """Raise InputError unless the evaluation is of what the model predicts."""
-    stage = layout.stage("evaluate", result.name)
+    layout, stage = result.layout, result.layout.stage("evaluate", result.name)
     path = require_output(layout.evaluation(result.name) / "confusion.csv", stage)
     actual, predicted = load_confusion(path, result.classes)
     if not (np.array_equal(result.actual, actual) and np.array_equal(result.predicted, predicted)):

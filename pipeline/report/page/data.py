@@ -89,7 +89,8 @@ def load_source(results: Sequence[Result], published: Mapping[str, Published], d
         for split in ISSUE_SPLITS:
             expected = datasets[result.config.split].splits[split].labels
             if not np.array_equal(result.predictions[split].labels, expected):
-                raise InputError(f"predictions of {result.name}, {split}_labels: found other labels than in {path}")
+                predictions = result.layout.predictions(result.name)
+                raise InputError(f"{predictions}, {split}_labels: found other labels than in {path}")
     images = {file: prepared[f"{file}_images"] for file in ("train", "test")}
     duplicates = load_duplicates(data / "duplicates.csv")
     for end in ("a", "b"):

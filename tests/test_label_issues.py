@@ -2,7 +2,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipeline.evaluation.doubtful_labels import doubtful_labels
+from pipeline.evaluation.label_issues import find_label_issues
+from pipeline.evaluation.predictions import Predictions
 
 CLASSES = 10
 
@@ -27,19 +28,33 @@ def test_swapped_labels_are_found_and_no_others(
     swapped = [17, 130, 255, 388]
     wrong = labels.copy()
     wrong[swapped] = (labels[swapped] + 3) % CLASSES
-    assert sorted(doubtful_labels(wrong, probabilities).tolist()) == swapped
+    assert sorted(find_label_issues(Predictions(wrong, probabilities)).tolist()) == swapped
 
 
-def test_the_most_doubtful_comes_first(labels: npt.NDArray[np.uint8], probabilities: npt.NDArray[np.float32]) -> None:
+def test_the_least_probable_label_comes_first(
+    labels: npt.NDArray[np.uint8], probabilities: npt.NDArray[np.float32]
+) -> None:
     swapped = [17, 130, 255, 388]
     wrong = labels.copy()
     wrong[swapped] = (labels[swapped] + 3) % CLASSES
-    found = doubtful_labels(wrong, probabilities)
+    found = find_label_issues(Predictions(wrong, probabilities))
     given = probabilities[found, wrong[found]]
     assert np.all(np.diff(given) >= 0)
 
 
-def test_a_model_that_agrees_with_every_label_doubts_none(
+def test_a_model_that_agrees_with_every_label_finds_none(
     labels: npt.NDArray[np.uint8], probabilities: npt.NDArray[np.float32]
 ) -> None:
-    assert doubtful_labels(labels, probabilities).tolist() == []
+    assert find_label_issues(Predictions(labels, probabilities)).tolist() == []
+
+
+def test_a_single_class_is_refused(probabilities: npt.NDArray[np.float32]) -> None:
+    with pytest.raises(ValueError, match="all labels are equal"):
+        find_label_issues(Predictions(np.zeros(400, np.uint8), probabilities))
+
+
+def test_absent_classes_do_no_harm(labels: npt.NDArray[np.uint8], probabilities: npt.NDArray[np.float32]) -> None:
+    two = labels < 2
+    wrong = labels[two].copy()
+    wrong[7] = 1 - wrong[7]
+    assert find_label_issues(Predictions(wrong, probabilities[two])).tolist() == [7]

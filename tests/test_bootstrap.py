@@ -1,10 +1,12 @@
+"""Bootstrap intervals, against scipy, by hand and by simulation."""
+
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy.stats import binom, bootstrap
+from scipy.stats import binom, bootstrap, norm
 
-from pipeline.evaluation.confusion import confusion_counts
-from pipeline.evaluation.intervals import bootstrap_intervals
+from pipeline.evaluation.bootstrap import bootstrap_intervals
+from pipeline.evaluation.metrics import confusion_counts
 
 # 120 images of three classes, the last one rare.
 CONFUSION = np.array([[50, 8, 2], [5, 40, 3], [4, 1, 7]])
@@ -43,7 +45,7 @@ def test_intervals_agree_with_scipy_resampling_the_images(name: str, figure: obj
     assert intervals[f"{name}_high"] == pytest.approx(oracle.high, abs=0.01)
 
 
-def test_intervals_of_accuracy_are_the_quantiles_of_a_binomial_distribution() -> None:
+def test_accuracy_intervals_are_binomial_quantiles() -> None:
     right, total = 9_000, 10_000
     confusion = np.array([[5_000, 400], [600, 4_000]])
     intervals = of_one_seed(confusion)
@@ -82,7 +84,7 @@ def of_three_seeds() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     return actual, np.where(generator.random((3, len(actual))) < [[0], [0.1], [0.2]], guesses, predicted)
 
 
-def test_seeds_and_images_are_drawn_independently_and_all_seeds_meet_the_same_images() -> None:
+def test_seeds_and_images_are_drawn_independently() -> None:
     actual, predicted = of_three_seeds()
     generator = np.random.default_rng(1)
     resampled = []
@@ -98,15 +100,29 @@ def test_seeds_and_images_are_drawn_independently_and_all_seeds_meet_the_same_im
         assert found == pytest.approx(expected[:, place], abs=0.012)
 
 
-def test_a_seed_that_is_always_right_and_one_that_never_is_may_both_be_drawn_twice() -> None:
+def test_the_same_seed_may_be_drawn_twice() -> None:
     # Two seeds are drawn of two: both the good one in a quarter of the resamples, both the bad one in another.
     actual = np.array([0, 1] * 50)
     intervals = bootstrap_intervals(actual, np.stack([actual, 1 - actual]), 2)
     assert (intervals["accuracy_low"], intervals["accuracy_high"]) == (0, 1)
 
 
-def test_seeds_that_agree_in_all_have_the_interval_of_one() -> None:
+def test_seeds_that_agree_have_the_interval_of_one() -> None:
     actual, predicted = images(CONFUSION)
     assert bootstrap_intervals(actual, np.tile(predicted, (3, 1)), 3) == pytest.approx(
         of_one_seed(CONFUSION), abs=0.005
     )
+
+
+@pytest.mark.parametrize("seeds", [1, 5])
+def test_intervals_cover_the_accuracy_of_an_infinite_test_set(seeds: int) -> None:
+    generator = np.random.default_rng(0)
+    deviation = 0.05 if seeds > 1 else 0.0  # one seed's interval leaves out training variance
+    truth = norm.cdf(1.6 / np.sqrt(1.2**2 + deviation**2 + 0.5**2))
+    covered = 0
+    for _ in range(60):
+        shift = generator.normal(0, deviation, (seeds, 1)) + generator.normal(0, 0.5, (seeds, 1_000))
+        mistaken = (generator.normal(1.6, 1.2, 1_000) + shift <= 0).astype(np.int64)
+        found = bootstrap_intervals(np.zeros(1_000, np.int64), mistaken, 2)
+        covered += found["accuracy_low"] <= truth <= found["accuracy_high"]
+    assert covered >= 53  # of 60 at 95 %, fewer come once in a hundred times
