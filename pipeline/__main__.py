@@ -4,8 +4,8 @@ import os
 import sys
 from argparse import ArgumentParser
 
-from pipeline.errors import run
-from pipeline.prediction.command import add_predict
+from pipeline.io import run
+from pipeline.predict.command import add_predict
 from pipeline.review.command import add_review
 from pipeline.sweep.command import add_sweep
 
@@ -20,7 +20,8 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         arguments.command(arguments)
-        sys.stdout.flush()
+        if sys.stdout:  # None where it was closed before the start
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -1,0 +1,203 @@
+"""The command ``predict``.
+
+Neither Keras nor TensorFlow is imported. What only some calls need is imported where they need it, so that one image
+takes about a second.
+"""
+
+import json
+import sys
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+from pipeline.data.messages import printable
+from pipeline.io import InputError
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    from pipeline.data.description import Description
+    from pipeline.predict.images import Example
+    from pipeline.predict.onnx_model import Probabilities
+
+PREPARED = Path("data/prepared.npz")
+MAX_PLOTTED = 60  # images on a page
+SURVEYED = 1000  # test images whose content is measured
+DESCRIPTION = """\
+Predict the class of test images or of image files, with the probability of each class.
+
+A model knows only what it was trained on. Models of Fashion-MNIST saw catalogue pictures of single garments, shoes and
+bags: 28 x 28 pixels, grey, light on black, cropped and centred. Any other image gets one of the classes too, often
+with a high probability.
+
+Files are turned into images of the size and colours that the model takes:
+- Where the border of nearly all training images is darker than middle grey, as in Fashion-MNIST, a file with a lighter
+  border is inverted, and the other way round. Images in colour are not.
+- A file of another size is cropped to its content and centred, as large as the content of test images, if its ground is
+  plain. Data from folders of images were not cropped for training, and neither are files then.
+"""
+EPILOG = """\
+--json prints an object a line (JSON Lines), each when it is known:
+  {"model": "cnn2", "index": 15, "actual": "Trouser", "predicted": "Trouser", "probabilities": {"T-shirt/top": ...}}
+  {"model": "cnn2", "file": "boot.jpg", "inverted": true, "fitted": true, "predicted": "Ankle boot", ...}
+
+examples:
+  python -m pipeline predict --model cnn2 --index 15
+  python -m pipeline predict --plot boots.png boot.jpg other.png
+"""
+
+
+def add_predict(commands: "_SubParsersAction[ArgumentParser]") -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "predict",
+        help="predict the class of test images or of image files",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--model", metavar="NAME", help="a model of params.yaml or frontier/params.yaml (default: the candidate)"
+    )
+    images = parser.add_mutually_exclusive_group(required=True)
+    images.add_argument("--index", metavar="N", type=int, nargs="+", help="test images by number, from 0")
+    images.add_argument("files", metavar="FILE", type=Path, nargs="*", default=[], help="PNG or JPEG files of any size")
+    parser.add_argument(
+        "--invert", action=BooleanOptionalAction, help="turn dark into light in files, or do not (default: see above)"
+    )
+    parser.add_argument(
+        "--fit", action=BooleanOptionalAction, help="crop files to their content, or do not (default: see above)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, an object a line")
+    parser.add_argument(
+        "--plot",
+        metavar="OUT.png",
+        type=Path,
+        help=f"also draw up to {MAX_PLOTTED} images and their probabilities: the right class green, a wrong one red "
+        "with the right one in brackets",
+    )
+    parser.set_defaults(command=run_predict)
+
+
+def run_predict(arguments: Namespace) -> None:
+    """Check all arguments, then predict and print batch by batch.
+
+    Raises InputError for an unknown or absent model, a number out of range, a file that cannot be read, a plot that
+    cannot be drawn.
+    """
+    from pipeline.config import find_model, load_config
+    from pipeline.data.description import load_description
+
+    config = load_config()
+    name = arguments.model or config.model
+    layout, _ = find_model(name)
+    _check(arguments)
+    description = load_description()
+
+    from pipeline.predict.onnx_model import BATCH_SIZE, OnnxModel, onnx_file, predict_batches
+
+    model = OnnxModel(onnx_file(layout.model(name), layout.stage("train", name)), len(description.classes))
+    examples = _load(arguments, model.shape, description, config.data.format)
+    show = partial(as_json, name) if arguments.json else as_text
+    number = len(arguments.index or arguments.files)
+    short = True if number <= BATCH_SIZE else None  # None shows the bar on a terminal alone
+    plotted = []
+    with tqdm(total=number, unit="image", disable=short) as bar:
+        for predictions in predict_batches(model, examples):
+            with tqdm.external_write_mode(file=sys.stdout):
+                print("\n".join(show(example, found, description.classes) for example, found in predictions))
+            bar.update(len(predictions))
+            if arguments.plot:
+                plotted += predictions
+    if arguments.files and not arguments.json:
+        print(_training_note(name, model.shape, description))
+    if arguments.plot:
+        _plot(arguments.plot, plotted, description.classes)
+
+
+def _check(arguments: Namespace) -> None:
+    """Raise InputError for arguments that do not go together, and files that are no images."""
+    number = len(arguments.index or arguments.files)
+    for option in ("invert", "fit"):
+        if arguments.index and getattr(arguments, option) is not None:
+            raise InputError(
+                f"--{option}: found with --index, expected with files; models take test images as they are"
+            )
+    if plot := arguments.plot:
+        if plot.suffix.lower() != ".png":
+            raise InputError(f"--plot: found {printable(plot)}, expected a name that ends in .png")
+        if not plot.parent.is_dir():
+            raise InputError(f"--plot: found no folder {printable(plot.parent)}, expected one; create it first")
+        if number > MAX_PLOTTED:
+            raise InputError(f"--plot: found {number:,} images, expected at most {MAX_PLOTTED}, which fill a page")
+    if arguments.files:
+        from pipeline.data.formats.images import check_image
+
+        for file in arguments.files:
+            check_image(file)
+
+
+def _load(
+    arguments: Namespace, shape: tuple[int, int, int], description: "Description", data_format: str
+) -> "Iterable[Example]":
+    """Load the test images, or yield each file when it is asked for, so that few are held at a time."""
+    from pipeline.data.dataset import load_test_split
+    from pipeline.predict.images import content_extent, load_file, load_test_images
+
+    if arguments.index:
+        return load_test_images(PREPARED, arguments.index)
+    fit = description.background is not None and data_format != "images" if arguments.fit is None else arguments.fit
+    extent = content_extent(load_test_split(PREPARED).images[:SURVEYED]) if fit else None
+    return (load_file(file, shape, description, arguments.invert, extent) for file in arguments.files)
+
+
+def as_text(example: "Example", probabilities: "Probabilities", classes: Sequence[str]) -> str:
+    """Return name and prediction, whether it is right if that is known, and a line a class, most probable first."""
+    names = [printable(name) for name in classes]
+    order = np.argsort(-probabilities, kind="stable")
+    heading = f"{example.name}: {names[order[0]]}"
+    if example.label is not None:
+        heading += " (right)" if example.label == order[0] else f" (wrong: it is {names[example.label]})"
+    elif done := [change for change in ("inverted", "fitted") if example.source[change]]:
+        heading += f" ({', '.join(done)})"
+    width = max(map(len, names))
+    return "\n".join([heading, *(f"  {names[i]:{width}}  {probabilities[i]:7.2%}" for i in order)])
+
+
+def as_json(model: str, example: "Example", probabilities: "Probabilities", classes: Sequence[str]) -> str:
+    """Return one JSON object on one line, in ASCII.
+
+    Its keys: model; index, or file, inverted and fitted; actual if known; predicted; probabilities, of all classes by
+    name.
+    """
+    actual = {} if example.label is None else {"actual": classes[example.label]}
+    document = {"model": model, **example.source, **actual, "predicted": classes[int(probabilities.argmax())]}
+    shares = dict(zip(classes, probabilities.tolist(), strict=True))
+    return json.dumps(document | {"probabilities": shares}, allow_nan=False)
+
+
+def _training_note(name: str, shape: tuple[int, int, int], description: "Description") -> str:
+    """Return a sentence on what a model was trained on, since it gives any image one of its classes."""
+    height, width, channels = shape
+    colours = "grey" if channels == 1 else "colour"
+    ground = f" on a {description.background} ground" if description.background else ""
+    return (
+        f"{name} was trained on images of {height} × {width} pixels in {colours}{ground}, each of one of these "
+        f"{len(description.classes)} classes. It gives any other image one of them too."
+    )
+
+
+def _plot(path: Path, predictions: "Sequence[tuple[Example, Probabilities]]", classes: Sequence[str]) -> None:
+    from pipeline.report.figures.images import Predicted, prediction_grid
+    from pipeline.report.figures.style import write_png
+
+    shown = [Predicted(example.pixels, found, example.label, example.name) for example, found in predictions]
+    try:
+        write_png(path, prediction_grid(shown, classes))
+    except OSError as error:
+        raise InputError(f"--plot: {printable(path)} cannot be written: {error.strerror}") from error
