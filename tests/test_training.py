@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from keras import layers
 
+from pipeline.config_models import SgdOptimizer
 from pipeline.data.dataset import SPLITS, Normalization, Split
 from pipeline.io import InputError
 from pipeline.training.backends.tensorflow import with_fused_normalization
@@ -91,6 +92,29 @@ def test_the_first_steps_are_those_of_plain_keras(name: str, small: Small) -> No
     history = plain.fit(first.images[order], first.labels[order], batch_size=size, shuffle=False, verbose=0).history
 
     assert result.curves["loss"][0] == pytest.approx(history["loss"][0], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["cnn_shi", "lenet5_relu"])
+def test_a_saturated_network_takes_the_same_step_in_shards(name: str, small: Small) -> None:
+    config = config_of(name, epochs=1, optimizer=SgdOptimizer(name="sgd", learning_rate=0.01, momentum=0.0))
+    batch = Small(Split(small.train.images[:32], small.train.labels[:32]), small.validation)
+
+    def step(shards: int) -> tuple[list[npt.NDArray[Any]], float]:
+        model = build_seeded(config)
+        kernel, _ = model.layers[-1].layers[-1].trainable_variables
+        kernel.assign(kernel * 300)
+        probabilities = predict(model, batch.train.images)[np.arange(32), batch.train.labels]
+        assert np.mean(probabilities < 1e-7) > 0.5  # Keras clips there, and gives no gradient
+        before = model.get_weights()
+        result = batch.fit(model, batch.job(name, config, plan=ExecutionPlan(shards=shards, xla=False)))
+        changes = [new - old for new, old in zip(model.get_weights(), before, strict=True)]
+        return changes, result.curves["loss"][0]
+
+    (whole, loss), (sharded, sharded_loss) = step(shards=1), step(shards=2)
+    assert loss > -np.log(1e-7)
+    assert sharded_loss == pytest.approx(loss, rel=1e-5)
+    for change, expected in zip(sharded, whole, strict=True):
+        np.testing.assert_allclose(change, expected, rtol=0, atol=2e-5 * np.abs(expected).max())
 
 
 def test_xla_compiles_dense_networks_and_shards_convolutions() -> None:

@@ -22,6 +22,9 @@ class Sharded(keras.Model):  # type: ignore[misc]  # Keras has no types
 
     TensorFlow runs operations that do not depend on each other on threads of their own. Loss, gradients (sums over all
     shards) and steps are those of the whole batch. Only dropout samples another mask for each shard.
+
+    Keras attaches the logits to what its softmax returns, and computes the cross-entropy from them. Without them it
+    clips probabilities at 1e-7, where the gradient vanishes. So the logits of the shards are handed on too.
     """
 
     def __init__(self, model: keras.Model, shards: int) -> None:
@@ -35,7 +38,12 @@ class Sharded(keras.Model):  # type: ignore[misc]  # Keras has no types
         number = tf.shape(images)[0]
         rows = -(-number // self.shards) * self.shards  # some operations take no empty shard: images are repeated
         shards = tf.split(tf.gather(images, tf.range(rows) % number), self.shards)
-        return tf.concat([self.model(shard, training=training) for shard in shards], axis=0)[:number]
+        outputs = [self.model(shard, training=training) for shard in shards]
+        probabilities = tf.concat(outputs, axis=0)[:number]
+        logits = [output._keras_logits for output in outputs if hasattr(output, "_keras_logits")]
+        if logits:  # RBF units have none
+            probabilities._keras_logits = tf.concat(logits, axis=0)[:number]
+        return probabilities
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]  # Keras has no types
