@@ -1,59 +1,93 @@
-"""What the README says holds."""
+"""The statements and commands of the README hold."""
 
 import re
+import subprocess
 from pathlib import Path
 
-import pandas as pd
+import pytest
+from ruamel.yaml import YAML
 
-from tests.clone import ROOT, Clone
-from tests.documentation import shell_blocks
+from tests.helpers.clone import ENVIRONMENT, ROOT, Clone
+from tests.helpers.documentation import code_blocks, run_block
+from tools.update_readme import fill, sections
 
 README = Path("README.md").read_text(encoding="utf-8")
 
 
-def block(language: str, start: str) -> str:
-    """The block of code in `language` that begins with `start`."""
-    found: str
-    (found,) = (code for code in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if code.startswith(start))
-    return found
+@pytest.fixture
+def installed(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> Clone:
+    """A clone after `make setup`, in a shell that has not activated its environment."""
+    environment = clone.folder / ".venv"
+    environment.mkdir()
+    for path in (ROOT / ".venv").iterdir():
+        if not path.name.startswith("synced"):
+            (environment / path.name).symlink_to(path)
+    for device in ("cpu", "gpu"):
+        (environment / f"synced-{device}").touch()
+    monkeypatch.setitem(ENVIRONMENT, "PATH", "/usr/local/bin:/usr/bin:/bin")
+    return clone
 
 
-def test_the_results_are_those_of_the_report() -> None:
-    _, table, _ = re.split(r"<!-- results: .*? -->|<!-- end of results -->", README)
-    for result in pd.read_csv("reports/results.csv").to_dict("records"):
-        accuracy, low, high, deviation = (
-            f"{100 * result[f'accuracy{figure}']:.2f}" for figure in ("", "_low", "_high", "_std")
-        )
-        of_seeds = f"{accuracy} ± {deviation} %" if result["seeds"] > 1 else f"{accuracy} %"
-        (row,) = (line for line in table.splitlines() if line.startswith(f"| `{result['model']}` "))
-        assert f"| {of_seeds} ({low}–{high} %) |" in " ".join(row.split()), "`make readme` puts the new results there"
+def test_every_result_is_generated() -> None:
+    assert fill(README, sections()) == README, "`make readme` writes the new results"
 
 
-def test_an_architecture_is_added_by_one_file_and_one_entry_and_trains_alone(clone: Clone) -> None:
-    (clone.folder / "pipeline/architectures/strided.py").write_text(block("python", '"""A convolutional network'))
-    clone.replace("params.yaml", "\nmodels:\n", f"\nmodels:\n{block('yaml', '  strided:')}")
+def test_no_result_is_typed_by_hand() -> None:
+    without = fill(README, dict.fromkeys(sections(), ""))
+    numbers = re.findall(r"\d+[.,]?\d*(?= ?(?:%|points|minutes|seconds))", without)
+    assert numbers == [], "a number belongs between markers"
+
+
+def test_the_readme_is_short_and_shows_the_report() -> None:
+    assert len(README.splitlines()) <= 150
+    assert "](docs/report.png)" in "".join(README.splitlines()[:4])
+
+
+def test_all_articles_are_named_with_their_titles() -> None:
+    articles = YAML(typ="safe").load(Path("published.yaml"))["articles"]
+    table = README.partition("## Sources")[2]
+    for letter, article in articles.items():
+        title = re.split(r"[(…]", article["title"])[0].strip()
+        assert re.search(rf"^\| {letter} \| .*{re.escape(title)}", table, re.MULTILINE), title
+
+
+def test_make_has_every_target_that_pages_name() -> None:
+    makefile = Path("Makefile").read_text()
+    for page in ("README.md", "CONTRIBUTING.md", *map(str, Path("docs").glob("*.md"))):
+        text = Path(page).read_text(encoding="utf-8")
+        for target in re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page}: make {target}"
+
+
+def test_quickstart_scores_a_published_model(installed: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "FIRST", "mlp")  # the clone has not the quickest model
+    printed = run_block(installed, "README.md", "quickstart")
+    assert re.search(r"mlp: \d\d\.\d\d% of the test images .*article D reports 84\.84 %", printed)
+
+
+def test_make_repro_ends_with_the_address_of_the_page(installed: Clone) -> None:
+    printed = run_block(installed, "README.md", "repro")
+    assert "Data and pipelines are up to date" in printed
+    assert printed.splitlines()[-1].endswith(f"{installed.folder.resolve()}/reports/index.html")
+
+
+def test_the_daily_commands_work_as_typed(installed: Clone) -> None:
+    printed = run_block(installed, "README.md", "daily")
+    assert "Data and pipelines are up to date" in printed
+    assert re.search(r"metrics/candidate\.json .* test\.accuracy", printed)
+
+
+def test_make_repro_trains_several_models_at_a_time() -> None:
+    done = subprocess.run(["make", "--dry-run", "repro", "JOBS=2"], capture_output=True, text=True, check=True)
+    assert "xargs -P 2" in done.stdout
+    assert done.stdout.rstrip().splitlines()[-1].endswith('reports/index.html"')
+
+
+def test_an_architecture_is_one_file_and_one_entry(clone: Clone) -> None:
+    page = "docs/architectures.md"
+    file = clone.folder / "pipeline/architectures/strided.py"
+    file.write_text(code_blocks(page, "python")["architecture"])
+    clone.replace("params.yaml", "\nmodels:\n", f"\nmodels:\n{code_blocks(page, 'yaml')['entry']}")
     assert clone.dvc("repro").ran == {"train@strided", "evaluate@strided", "report"}
     assert "`strided`" in (clone.folder / "reports/results.md").read_text(encoding="utf-8")
-
-
-def test_its_commands_work_as_they_are_typed(clone: Clone) -> None:
-    make, work, experiments, predict, own_data = shell_blocks("README.md")  # a further block needs a test too
-    (clone.folder / ".venv").symlink_to(ROOT / ".venv")
-    worked = clone.run("bash", "-euo", "pipefail", "-c", work)
-    assert "Data and pipelines are up to date" in worked
-    assert re.search(r"metrics/candidate\.json .* test\.accuracy", worked)
-    assert "test image 23" in clone.run("bash", "-euo", "pipefail", "-c", predict)
-    assert (clone.folder / "predictions.png").exists()
-
-    assert [line.split()[:2] for line in make.splitlines()] == [
-        ["make", "repro"],
-        ["make", "test"],
-    ]  # the latter runs this
-    assert "dvc queue start" in experiments  # tests/test_experiments.py runs it
-    typed = {line.partition("#")[0].strip() for line in own_data.splitlines()}
-    assert typed <= set("".join(shell_blocks("docs/own-data.md")).splitlines())  # tests/test_own_data.py runs it
-
-
-def test_every_file_the_readme_names_is_there() -> None:
-    for link in re.findall(r"\]\((?!https:)([^)#]+)\)", README):
-        assert Path(link).exists(), link
+    assert clone.run("python", "-m", "pytest", "-q", "-n0", "--doctest-modules", str(file)).count("1 passed") == 1
