@@ -17,13 +17,14 @@ from pipeline.data.formats.idx import read_images, read_labels
 from tests.helpers.clone import Clone, clone_working_tree
 
 if TYPE_CHECKING:
-    from pipeline.report.page.source import Source
+    from pipeline.report.page.data import Source
 
 settings.register_profile("pipeline", deadline=None)  # a busy machine is no failure
 settings.load_profile("pipeline")
 
 
 LONGEST = ["teams", "sweeps", "sweeps_on_ray", "experiments", "own_data", "kills"]
+SLOW = {"reproduced_folder", "browser"}  # fixtures of tests that `make test-fast` leaves out
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,6 +32,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     One process makes the clone that these share while the others do the rest.
     """
+    for item in items:
+        if SLOW & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
     def place(item: pytest.Item) -> int:
         if "reproduced_folder" not in getattr(item, "fixturenames", ()):
