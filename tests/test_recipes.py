@@ -19,6 +19,7 @@ from pipeline.training.optimizers import make_lr_schedule, make_optimizer
 from pipeline.training.runtime import ExecutionPlan
 from pipeline.training.sampler import epoch_order
 from pipeline.training.saving import predict
+from pipeline.training.train import train
 from tests.helpers.everything import EVERYTHING
 from tests.helpers.training import PLAIN, KilledAfter, KilledError, Small, build_seeded, config_of
 
@@ -248,6 +249,15 @@ def test_tta_averages_over_views_of_an_image(flip: bool, translate: int, small: 
     loaded = keras.saving.load_model("model.keras", safe_mode=True)
     np.testing.assert_array_equal(predict(loaded, small.validation.images), answers)
     assert with_tta(model, flip=False, translate=0) is model
+
+
+def test_training_images_are_predicted_without_tta(small: Small) -> None:
+    config = config_of("cnn1", epochs=1, seeds=[0])
+    result = train(small.job("cnn1", config, recipe(tta_flip=True), TWO_SHARDS))
+    plain, images = result.model.layers[1], small.train.images  # the splits train and test have the same images
+    flipped = (predict(plain, images) + predict(plain, images[:, :, ::-1])) / 2
+    np.testing.assert_allclose(result.probabilities["train"][0], predict(plain, images), atol=1e-6)
+    np.testing.assert_allclose(result.probabilities["test"][0], flipped, atol=1e-6)
 
 
 def test_the_validation_loss_is_without_label_smoothing(small: Small) -> None:

@@ -68,6 +68,9 @@ def train(job: TrainingJob) -> TrainingResult:
 def train_seed(job: TrainingJob, seed: int) -> SeedResult:
     """Train a model with one seed and predict every split.
 
+    Test-time augmentation is for the splits ``validation`` and ``test``. The training images are many, and what is
+    asked of them is how well the network itself has learned them, so they are predicted as they are.
+
     Raises InputError when the loss is no longer finite.
     """
     keras.config.set_dtype_policy(job.plan.precision)
@@ -75,11 +78,14 @@ def train_seed(job: TrainingJob, seed: int) -> SeedResult:
     trained = job.build_trainable()
     result = fit(trained, job, seed, Checkpoint(job.checkpoint(seed), job.fingerprint(seed)))
     keras.config.set_dtype_policy("float32")  # a saved model computes alike everywhere
-    model = job.build_model()
-    model.set_weights(trained.get_weights())
-    model = with_tta(model, job.recipe.tta_flip, job.recipe.tta_translate)
+    plain = job.build_model()
+    plain.set_weights(trained.get_weights())
+    model = with_tta(plain, job.recipe.tta_flip, job.recipe.tta_translate)
     start = monotonic()
-    probabilities = {name: predict(model, split.images, job.plan.shards) for name, split in job.dataset.splits.items()}
+    probabilities = {
+        name: predict(plain if name == "train" else model, split.images, job.plan.shards)
+        for name, split in job.dataset.splits.items()
+    }
     seconds = monotonic() - start
     correct = probabilities["validation"].argmax(axis=1) == job.dataset.splits["validation"].labels
     return SeedResult(seed, model, result, probabilities, float(correct.mean()), seconds)
