@@ -57,4 +57,6 @@ def test_absent_classes_do_no_harm(labels: npt.NDArray[np.uint8], probabilities:
     two = labels < 2
     wrong = labels[two].copy()
     wrong[7] = 1 - wrong[7]
-    assert find_label_issues(Predictions(wrong, probabilities[two])).tolist() == [7]
+    sure = probabilities[two]
+    sure[7] = 0.9 * np.eye(CLASSES)[labels[two][7]] + 0.01
+    assert find_label_issues(Predictions(wrong, sure)).tolist() == [7]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
+from pipeline.data.dataset import SPLITS
 from pipeline.evaluation.metrics import (
     CALIBRATION_BINS,
     all_scores,
@@ -26,7 +27,7 @@ from pipeline.evaluation.metrics import (
     scores,
     standard_deviations,
 )
-from pipeline.evaluation.predictions import SPLITS, Predictions, SeedPredictions
+from pipeline.evaluation.predictions import Predictions, SeedPredictions
 from pipeline.io import InputError, write_csv
 
 # Five images of three classes:           actual 0  0  1  1  2

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from pipeline.data.dataset import SPLITS
 from pipeline.evaluation.metrics import scores
-from pipeline.evaluation.predictions import SPLITS, SeedPredictions, best_seed, load_predictions
+from pipeline.evaluation.predictions import SeedPredictions, best_seed, load_predictions
 from pipeline.io import InputError, write_npz
 
 # Five images of three classes:           actual 0  0  1  1  2

@@ -98,7 +98,7 @@ def load_source(results: Sequence[Result], published: Mapping[str, Published], d
             raise InputError(f"{data / 'duplicates.csv'}, index_{end}: found an image that is not in {path}")
     return Source(
         results,
-        published,
+        {result.name: published[result.name] for result in results if result.name in published},
         datasets,
         images,
         {file: prepared[f"{file}_labels"] for file in ("train", "test")},
