@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.dataset.sources import fetch
-from pipeline.errors import InputError
-from pipeline.params.schema import DebianSource, RawFile
+from pipeline.config_data import DebianSource, RawFile
+from pipeline.data.sources.fetch import fetch
+from pipeline.io import InputError
 
 CONTENT = b"sixty thousand images"
 FILE = RawFile(name="images", sha256=hashlib.sha256(CONTENT).hexdigest())
@@ -79,7 +79,7 @@ def test_an_archive_out_of_reach_is_named(archive: Path, tmp_path: Path) -> None
 
 
 @needs_apt
-def test_a_package_that_is_not_what_the_archive_lists_is_refused(archive: Path, tmp_path: Path) -> None:
+def test_a_package_other_than_the_archive_lists_is_refused(archive: Path, tmp_path: Path) -> None:
     built = archive / "some-images_1_all.deb"
     content = built.read_bytes()
     built.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))

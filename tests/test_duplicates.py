@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import pdist
 
-from pipeline.artifacts import write_csv
-from pipeline.dataset.duplicates import NEAR, duplicates_table, near_pairs, read_duplicates, repeated_in_test
-from pipeline.errors import InputError
+from pipeline.data.duplicates import NEAR, duplicates_table, load_duplicates, near_pairs, repeated_in_test
+from pipeline.io import InputError, write_csv
 
 
 def every_pair(images: npt.NDArray[np.uint8], distance: float) -> set[tuple[int, int]]:
@@ -22,9 +21,7 @@ def every_pair(images: npt.NDArray[np.uint8], distance: float) -> set[tuple[int,
 
 
 @pytest.mark.parametrize("distance", [0, 10, 25, 40])
-def test_real_images_give_the_pairs_of_a_comparison_of_all_with_all(
-    images: npt.NDArray[np.uint8], distance: float
-) -> None:
+def test_real_images_give_the_pairs_of_an_exhaustive_search(images: npt.NDArray[np.uint8], distance: float) -> None:
     with_copies = np.concatenate([images, images[:3], np.clip(images[3:6].astype(int) + 4, 0, 255).astype(np.uint8)])
     pairs, distances = near_pairs(with_copies[..., np.newaxis], distance)
     assert set(map(tuple, pairs.tolist())) == every_pair(with_copies, distance)
@@ -50,7 +47,7 @@ def square(*values: int) -> npt.NDArray[np.uint8]:
     return np.repeat(np.array(values, np.uint8), 4).reshape(-1, 2, 2, 1)
 
 
-def test_pairs_name_part_number_and_distance_the_nearest_first() -> None:
+def test_pairs_name_split_index_and_rmse_the_nearest_first() -> None:
     table = duplicates_table(square(0, 100, 200, 104), square(100, 203))
     assert table.to_dict("split")["data"] == [
         ["train", 1, "test", 0, 0.0],
@@ -58,17 +55,17 @@ def test_pairs_name_part_number_and_distance_the_nearest_first() -> None:
         ["train", 1, "train", 3, 4.0],
         ["train", 3, "test", 0, 4.0],
     ]
-    assert table["distance"].max() <= NEAR
+    assert table["rmse"].max() <= NEAR
 
 
-def test_test_images_that_repeat_an_earlier_one_are_numbered_once() -> None:
+def test_test_images_that_repeat_an_earlier_one_count_once() -> None:
     table = duplicates_table(square(0, 100), square(50, 100, 101, 50, 250))
     assert repeated_in_test(table).tolist() == [1, 2, 3]  # of the two images of 50, the first stays
 
 
-def test_images_without_a_double_give_an_empty_table_that_reads_back(tmp_path: Path) -> None:
+def test_no_duplicates_give_an_empty_table_that_reads_back(tmp_path: Path) -> None:
     write_csv(tmp_path / "duplicates.csv", duplicates_table(square(0, 100), square(200)))
-    table = read_duplicates(tmp_path / "duplicates.csv")
+    table = load_duplicates(tmp_path / "duplicates.csv")
     assert table.empty
     assert repeated_in_test(table).tolist() == []
 
@@ -76,20 +73,20 @@ def test_images_without_a_double_give_an_empty_table_that_reads_back(tmp_path: P
 def test_a_table_reads_back(tmp_path: Path) -> None:
     table = duplicates_table(square(0, 100), square(100, 203, 200))
     write_csv(tmp_path / "duplicates.csv", table)
-    assert read_duplicates(tmp_path / "duplicates.csv").to_dict() == table.to_dict()
+    assert load_duplicates(tmp_path / "duplicates.csv").to_dict() == table.to_dict()
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("first,second\n1,2\n", "expected the columns first_part, first, second_part, second, distance"),
-        ("first_part,first,second_part,second,distance\ntrain,x,test,1,0\n", "expected the columns"),
-        ("first_part,first,second_part,second,distance\ntrain,1e20,test,1,0\n", "expected the columns"),
-        ("first_part,first,second_part,second,distance\ntrain,1,exam,1,0\n", "found a part in line 2"),
+        ("index_a,index_b\n1,2\n", "expected the columns split_a, index_a, split_b, index_b, rmse"),
+        ("split_a,index_a,split_b,index_b,rmse\ntrain,x,test,1,0\n", "expected the columns"),
+        ("split_a,index_a,split_b,index_b,rmse\ntrain,1e20,test,1,0\n", "expected the columns"),
+        ("split_a,index_a,split_b,index_b,rmse\ntrain,1,exam,1,0\n", "found a split in line 2"),
         ("", "expected the columns"),
     ],
 )
 def test_another_table_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "duplicates.csv").write_text(text)
     with pytest.raises(InputError, match=rf"duplicates\.csv: {message}"):
-        read_duplicates(tmp_path / "duplicates.csv")
+        load_duplicates(tmp_path / "duplicates.csv")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.dataset.idx import read_images, read_labels
-from pipeline.errors import InputError
+from pipeline.data.formats.idx import read_images, read_labels
+from pipeline.io import InputError
 
 IMAGES = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2, 2, 3) + bytes(range(12))
 LABELS = bytes([0, 0, 8, 1]) + struct.pack(">I", 4) + bytes([3, 0, 255, 9])
@@ -32,7 +32,7 @@ def test_labels_are_read_in_order(path: Path) -> None:
     assert labels.tolist() == [3, 0, 255, 9]
 
 
-def test_real_files_hold_60_training_and_20_test_images_of_each_class(raw_folder: Path) -> None:
+def test_real_files_hold_as_many_images_of_each_class(raw_folder: Path) -> None:
     for part, count in {"train": 60, "t10k": 20}.items():
         assert read_images(raw_folder / f"{part}-images-idx3-ubyte").shape == (10 * count, 28, 28)
         assert np.bincount(read_labels(raw_folder / f"{part}-labels-idx1-ubyte")).tolist() == [count] * 10
@@ -58,7 +58,7 @@ def test_a_file_that_is_not_what_its_header_says_is_refused(path: Path, content:
     assert str(error.value) == f"{path}: {message}"
 
 
-def test_a_header_that_promises_more_than_any_memory_is_refused(path: Path) -> None:
+def test_a_header_that_promises_too_much_is_refused(path: Path) -> None:
     path.write_bytes(IMAGES[:4] + b"\xff" * 12 + IMAGES[16:])
     with pytest.raises(InputError, match=r"expected 79,228,162,458,924,105,385,300,197,391 for"):
         read_images(path)

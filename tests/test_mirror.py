@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from pipeline.dataset.sources import fetch
-from pipeline.errors import InputError
-from pipeline.params.schema import RawFile, UrlSource
+from pipeline.config_data import RawFile, UrlSource
+from pipeline.data.sources.fetch import fetch
+from pipeline.io import InputError
 
 CONTENT = b"sixty thousand images" * 1000
 PACKED = gzip.compress(CONTENT)
@@ -153,7 +153,7 @@ def test_a_gzipped_file_is_unpacked(server: Server, tmp_path: Path) -> None:
     assert files(tmp_path) == {"images": CONTENT}
 
 
-def test_a_plain_file_is_taken_where_there_is_no_gzipped_one(server: Server, tmp_path: Path) -> None:
+def test_a_plain_file_is_taken_if_none_is_gzipped(server: Server, tmp_path: Path) -> None:
     server.answers["/data/images"] = sending(CONTENT)
     fetch([FILE], [at(server)], tmp_path)
     assert files(tmp_path) == {"images": CONTENT}
@@ -231,7 +231,7 @@ def test_a_spoilt_delivery_is_refused_and_nothing_is_left(
 def test_more_than_the_limit_is_refused_while_it_arrives(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.dataset.mirror.LARGEST", len(CONTENT) - 1)
+    monkeypatch.setattr("pipeline.data.sources.mirror.LARGEST", len(CONTENT) - 1)
     server.answers["/data/images"] = sending_without_length(CONTENT)
     with pytest.raises(InputError, match="found more than 20,999 bytes, the most that is accepted"):
         fetch([FILE], [at(server)], tmp_path)
@@ -241,17 +241,17 @@ def test_more_than_the_limit_is_refused_while_it_arrives(
 def test_a_server_that_falls_silent_is_given_up(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.dataset.mirror.TIMEOUTS", (1, 0.1))
+    monkeypatch.setattr("pipeline.data.sources.mirror.TIMEOUTS", (1, 0.1))
     server.answers["/data/images"] = dripping(CONTENT, seconds=0.5)
     with pytest.raises(InputError, match=r"the connection broke: .*timed out"):
         fetch([FILE], [at(server)], tmp_path)
     assert files(tmp_path) == {}
 
 
-def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
+def test_a_server_that_sends_single_bytes_is_given_up(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.dataset.mirror.GRACE", 0.1)
+    monkeypatch.setattr("pipeline.data.sources.mirror.GRACE", 0.1)
     server.answers["/data/images"] = dripping(CONTENT, seconds=0.02)
     with pytest.raises(InputError, match=r"stalled: [0-9]+ bytes in 0 seconds"):
         fetch([FILE], [at(server)], tmp_path)

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.dataset.sources import fetch, raw_files
-from pipeline.errors import InputError
-from pipeline.params.reading import read_params
-from pipeline.params.schema import FolderSource, RawFile, UrlSource
+from pipeline.config import load_config
+from pipeline.config_data import FolderSource, IdxData, RawFile, UrlSource
+from pipeline.data.sources.fetch import fetch
+from pipeline.io import InputError
 
 CONTENT = b"sixty thousand images"
 FILE = RawFile(name="images", sha256=hashlib.sha256(CONTENT).hexdigest())
+FASHION = load_config().data
+assert isinstance(FASHION, IdxData)
 UNPINNED = RawFile(name="table.csv", sha256=None)
 
 
@@ -37,9 +39,7 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(("name", "content"), [("images", CONTENT), ("images.gz", gzip.compress(CONTENT, mtime=0))])
-def test_a_file_is_taken_plain_or_gzipped_and_lies_there_unpacked(
-    source: Path, raw: Path, name: str, content: bytes
-) -> None:
+def test_a_plain_or_gzipped_file_is_saved_decompressed(source: Path, raw: Path, name: str, content: bytes) -> None:
     (source / name).write_bytes(content)
     fetch([FILE], [at(source)], raw)
     assert names(raw) == ["images"]
@@ -49,7 +49,7 @@ def test_a_file_is_taken_plain_or_gzipped_and_lies_there_unpacked(
 def test_the_real_files_have_the_pinned_names(data_folder: Path, raw_folder: Path, raw: Path) -> None:
     files = [
         file.model_copy(update={"sha256": hashlib.sha256((raw_folder / file.name).read_bytes()).hexdigest()})
-        for file in raw_files(read_params().data)
+        for file in FASHION.idx.files
     ]
     fetch(files, [at(data_folder)], raw)
     assert names(raw) == names(raw_folder)
@@ -69,7 +69,7 @@ def test_the_real_files_have_the_pinned_names(data_folder: Path, raw_folder: Pat
         ("labels", CONTENT, "it is not there, gzipped or plain"),
     ],
 )
-def test_what_is_not_the_pinned_content_is_refused_and_nothing_is_left(
+def test_other_content_than_pinned_is_refused_without_a_trace(
     source: Path, raw: Path, name: str, content: bytes, reason: str
 ) -> None:
     (source / name).write_bytes(content)
@@ -78,17 +78,17 @@ def test_what_is_not_the_pinned_content_is_refused_and_nothing_is_left(
     assert not raw.exists() or names(raw) == []
 
 
-def test_more_than_the_limit_is_refused_while_it_is_unpacked(
+def test_more_than_the_limit_is_refused_in_decompression(
     source: Path, raw: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.dataset.delivery.LARGEST", 2**20)
+    monkeypatch.setattr("pipeline.data.sources.base.LARGEST", 2**20)
     (source / "images.gz").write_bytes(gzip.compress(bytes(2**21), mtime=0))
-    with pytest.raises(InputError, match="found more than 1,048,576 bytes unpacked"):
+    with pytest.raises(InputError, match="found more than 1,048,576 bytes decompressed"):
         fetch([FILE], [at(source)], raw)
     assert names(raw) == []
 
 
-def test_a_source_that_fails_is_named_with_its_reason_and_the_next_one_is_used(
+def test_a_source_that_fails_is_named_and_the_next_is_asked(
     source: Path, raw: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (source / "images").write_bytes(CONTENT)
@@ -109,7 +109,7 @@ def test_each_file_comes_from_the_first_source_that_has_it(source: Path, raw: Pa
     assert (raw / "labels").read_bytes() == b"labels"
 
 
-def test_when_all_sources_fail_the_error_lists_each_with_its_reason(source: Path, raw: Path) -> None:
+def test_when_all_sources_fail_the_error_lists_their_reasons(source: Path, raw: Path) -> None:
     (source / "images").write_bytes(b"spoilt")
     with pytest.raises(InputError) as error:
         fetch([FILE], [UrlSource(url="https://localhost:1"), at(source / "nowhere"), at(source)], raw)
@@ -130,16 +130,3 @@ def test_a_file_that_is_not_pinned_comes_from_a_folder_only(
     assert capsys.readouterr().err == (
         "url: https://localhost:1: table.csv: its sha256 is null, so that only a folder may deliver it\n"
     )
-
-
-def test_the_files_asked_for_are_those_of_the_chosen_form() -> None:
-    data = read_params().data
-    csv = raw_files(data.model_copy(update={"format": "csv"}))
-    idx = raw_files(data.model_copy(update={"format": "idx"}))
-    assert [file.name for file in csv] == [data.csv.train.name, data.csv.test.name]
-    assert [file.name for file in idx] == [
-        "train-images-idx3-ubyte",
-        "train-labels-idx1-ubyte",
-        "t10k-images-idx3-ubyte",
-        "t10k-labels-idx1-ubyte",
-    ]

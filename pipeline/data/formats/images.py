@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
+from warnings import catch_warnings
 
 import numpy as np
 import numpy.typing as npt
@@ -100,10 +101,13 @@ def border(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 @contextmanager
 def _open(path: Path) -> Iterator[Image.Image]:
-    """Yield the image, whose pixels are read when they are asked for. What is wrong with it becomes InputError."""
+    """Yield the image, whose pixels are read when they are asked for. What is wrong with it becomes InputError.
+
+    Pillow's warnings, which name no file, are about tags that are not used.
+    """
     place = printable(path)
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with catch_warnings(action="ignore", category=UserWarning), Image.open(path, formats=FORMATS) as image:
             if image.format == "PNG" and getattr(image, "is_animated", False):
                 raise ValueError("an animation")
             yield image
