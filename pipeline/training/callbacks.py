@@ -1,6 +1,7 @@
 """Callbacks of a training: checkpoint, EMA evaluation, divergence, live curves and progress."""
 
 import math
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from dvclive import Live
+from tqdm import tqdm
 
 from pipeline.io import InputError, read_npz, write_npz
 
 CURVES = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
 SECONDS_BETWEEN_WRITES = 1.0  # epochs may be many and short
+SECONDS_BETWEEN_LINES = 1.0
 SECONDS_BETWEEN_REPORTS = 2.0  # the live report is drawn anew from all epochs
 
 
@@ -169,6 +172,35 @@ class TerminateOnNaN(keras.callbacks.Callback):  # type: ignore[misc]  # Keras h
     def _finite_batches(self, batch: int) -> int:
         """Return the batches before the first bad one, counted on the device if the loop runs there."""
         return int(getattr(self.model, "finite_batches", batch))
+
+
+class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Show the progress of a training on stderr: a bar on a terminal, else plain lines, at most one a second."""
+
+    def __init__(self, name: str, seed: int, epochs: int, done: int) -> None:
+        super().__init__()
+        self.title = f"{name}, seed {seed}"
+        self.epochs = epochs
+        self.bar = tqdm(
+            total=epochs, initial=done, desc=self.title, unit="epoch", disable=None
+        )  # None: on a terminal only
+        self.written = -math.inf
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Show the loss and the validation accuracy of the epoch."""
+        metrics = logs or {}
+        loss, accuracy = f"{metrics['loss']:.4f}", f"{metrics['val_accuracy']:.4f}"
+        self.bar.set_postfix_str(f"loss {loss}, validation accuracy {accuracy}", refresh=False)
+        self.bar.update()
+        now = time.monotonic()
+        if self.bar.disable and now - self.written >= SECONDS_BETWEEN_LINES:
+            line = f"{self.title}: epoch {epoch + 1}/{self.epochs}, loss {loss}, validation accuracy {accuracy}"
+            print(line, file=sys.stderr, flush=True)
+            self.written = now
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Close the bar."""
+        self.bar.close()
 
 
 @contextmanager

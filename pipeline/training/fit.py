@@ -5,12 +5,18 @@ from pathlib import Path
 
 import keras
 import pandas as pd
-from tqdm.keras import TqdmCallback
 
 from pipeline.data.dataset import Split
 from pipeline.training.augmentation import Augmentation
 from pipeline.training.backends.base import Trainer
-from pipeline.training.callbacks import Checkpoint, EvaluateEMAWeights, LiveCurves, TerminateOnNaN, live_report
+from pipeline.training.callbacks import (
+    Checkpoint,
+    EvaluateEMAWeights,
+    LiveCurves,
+    Progress,
+    TerminateOnNaN,
+    live_report,
+)
 from pipeline.training.job import TrainingJob
 from pipeline.training.optimizers import make_optimizer
 from pipeline.training.runtime import ExecutionPlan
@@ -88,7 +94,7 @@ def fit(model: keras.Model, job: TrainingJob, seed: int, checkpoint: Checkpoint)
                 checkpoint,
                 *([EvaluateEMAWeights()] if job.recipe.ema is not None else []),
                 LiveCurves(live),
-                TqdmCallback(verbose=0),
+                Progress(job.name, seed, config.epochs, done),
             ],
             verbose=0,
         )

@@ -3,10 +3,14 @@
 Keras is imported inside functions, since `prepare_backend` must run before it.
 """
 
+import logging
 import math
 import os
 import platform
-from collections.abc import Callable, Iterable
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,6 +21,17 @@ if TYPE_CHECKING:
 STEPS_PER_EXECUTION = 50
 SMALLEST_SHARD = 8  # images; with fewer, dividing a batch costs more than a second core gains
 LARGEST_XLA_BATCH = 4096  # images; above, the matrix products take the time, and oneDNN's are faster than XLA's
+
+
+# Lines that TensorFlow writes when it is imported, whatever its log level, and a program that leaves them out.
+NOISE = ("absl::InitializeLog() is called", "oneDNN custom operations are on")
+FILTER = f"""
+import sys
+for line in sys.stdin.buffer:
+    if not any(noise in line for noise in {tuple(noise.encode() for noise in NOISE)}):
+        sys.stderr.buffer.write(line)
+        sys.stderr.buffer.flush()
+"""
 
 
 @dataclass(frozen=True)
@@ -37,10 +52,39 @@ class ExecutionPlan:
 
 
 def prepare_backend() -> None:
-    """Quieten TensorFlow and make JAX deterministic. Call it before Keras is imported, which takes seconds."""
+    """Import Keras, which takes seconds, with a quiet TensorFlow or a deterministic JAX.
+
+    Keras' global settings become its defaults, so ``keras.json`` in the user's home changes no result. It may still
+    name the backend. Call this before anything else imports Keras.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # predicting splits of several sizes warns of retracing
     if os.environ.get("KERAS_BACKEND") == "jax":
         os.environ["XLA_FLAGS"] = f"--xla_gpu_deterministic_ops=true {os.environ.get('XLA_FLAGS', '')}"
+    with _without_noise():
+        import keras
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+
+
+@contextmanager
+def _without_noise() -> Iterator[None]:
+    """Leave `NOISE` out of what is written to stderr, by C++ too.
+
+    Another process filters, so that everything else is seen even if this one crashes.
+    """
+    sys.stderr.flush()
+    real = os.dup(2)
+    with subprocess.Popen([sys.executable, "-I", "-S", "-c", FILTER], stdin=subprocess.PIPE) as process:  # noqa: S603
+        assert process.stdin  # noqa: S101
+        os.dup2(process.stdin.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(real, 2)
+            os.close(real)
 
 
 def plan_execution(

@@ -1,0 +1,83 @@
+"""Training in a process of its own: what it prints, and what of the user's settings it ignores."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.clone import ENVIRONMENT, ROOT
+
+TRAINING = """
+import sys
+from pipeline.training.runtime import prepare_backend
+prepare_backend()
+import hashlib
+from pathlib import Path
+import numpy as np
+from pipeline.config import ROOT
+from pipeline.data.dataset import Dataset, Split
+from pipeline.data.formats.idx import read_images, read_labels
+from pipeline.training.job import make_job
+from pipeline.training.train import train_and_save
+from tests.helpers.training import CONFIG, MINMAX, config_of
+raw = Path(sys.argv[1])
+images = read_images(raw / "train-images-idx3-ubyte")[..., np.newaxis]
+labels = read_labels(raw / "train-labels-idx1-ubyte")
+splits = {name: Split(images[start::3], labels[start::3]) for start, name in enumerate(("train", "validation", "test"))}
+config = config_of("airbench", epochs=2, seeds=[4])
+train_and_save(make_job("airbench", config, CONFIG.recipes["fast"], Dataset(splits, MINMAX), (), ROOT))
+"""
+
+
+def trained(raw: Path, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    folder.mkdir()
+    return subprocess.run(
+        [sys.executable, "-c", TRAINING, str(raw)],
+        cwd=folder,
+        env=ENVIRONMENT | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])} | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def test_a_training_prints_plain_lines_and_ignores_keras_json(raw_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "keras.json").write_text(
+        json.dumps(
+            {"floatx": "float16", "epsilon": 0.1, "image_data_format": "channels_first", "backend": "tensorflow"}
+        )
+    )
+    ours = trained(raw_folder, tmp_path / "ours")
+    trained(raw_folder, tmp_path / "theirs", KERAS_HOME=str(tmp_path))
+    predictions = [(tmp_path / run / "data/predictions/airbench.npz").read_bytes() for run in ("ours", "theirs")]
+    assert predictions[0] == predictions[1]
+
+    line = r"airbench, seed 4: epoch [12]/2, loss \d\.\d{4}, validation accuracy \d\.\d{4}"
+    assert re.fullmatch(rf"({line}\n){{1,2}}", ours.stderr)
+    summary = (
+        r"airbench: trained with 1 seed\(s\) in \d+ s; best is seed 4, epoch [12] of 2, validation accuracy 0\.\d{4}"
+    )
+    assert re.fullmatch(summary, ours.stdout.strip())
+    run = json.loads((tmp_path / "ours/data/runs/airbench.json").read_text())
+    assert run["precision"] in {"float32", "mixed_bfloat16"}
+
+
+@pytest.mark.parametrize(
+    "ending", ["raise ValueError('the reason')", "import os; os.write(2, b'the reason'); os.abort()"]
+)
+def test_the_reason_of_a_failing_import_is_seen(ending: str, tmp_path: Path) -> None:
+    (tmp_path / "tensorflow.py").write_text(ending)
+    done = subprocess.run(
+        [sys.executable, "-c", "from pipeline.training.runtime import prepare_backend as p; p()"],
+        cwd=ROOT,
+        env=ENVIRONMENT | {"PYTHONPATH": str(tmp_path), "KERAS_BACKEND": "tensorflow"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "the reason" in done.stderr
