@@ -15,6 +15,7 @@ import pytest
 
 from pipeline.config import load_config
 from pipeline.data.dataset import Normalization
+from pipeline.io import read_json
 
 MODELS = load_config().models
 LOGITS = 16
@@ -65,7 +66,7 @@ def test_onnx_runtime_gives_keras_probabilities(name: str, images: Images, tmp_p
 
     pixels = images[..., np.newaxis]
     model = sure_model(name, pixels)
-    export_onnx(model, tmp_path / f"{name}.onnx")
+    export_onnx(model, tmp_path / f"{name}.onnx", {})
     expected = predict(model, pixels)
     assert expected.max() > 0.8
     assert np.ptp(expected, axis=0).max() > 0.2  # the answers depend on the image
@@ -79,7 +80,9 @@ def test_the_file_is_valid_for_any_number_of_images(images: Images, tmp_path: Pa
     from pipeline.training.saving import export_onnx
 
     path = tmp_path / "models/mlp.onnx"
-    export_onnx(sure_model("mlp", images[..., np.newaxis]), path)
+    export_onnx(sure_model("mlp", images[..., np.newaxis]), path, {"name": "mlp", "seed": 3})
+    metadata = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    assert metadata == {"name": "mlp", "seed": "3"}
     onnx.checker.check_model(onnx.load(path), full_check=True)
     some = images[:3, ..., np.newaxis]
     one_by_one = [onnx_runtime_predict(path, image[np.newaxis]) for image in some]
@@ -96,13 +99,14 @@ def test_a_failing_export_leaves_the_file_that_stood_there(images: Images, tmp_p
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("keras.Model.export", None)
         with pytest.raises(TypeError):
-            export_onnx(model, path)
+            export_onnx(model, path, {})
     assert path.read_bytes() == b"last good one"
     assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(
-    ("backend", "files"), [("tensorflow", {"model.keras", "model.onnx"}), ("jax", {"model.keras"})]
+    ("backend", "files"),
+    [("tensorflow", {"model.json", "model.keras", "model.onnx"}), ("jax", {"model.json", "model.keras"})],
 )
 def test_onnx_is_written_where_tensorflow_trains(
     backend: str, files: set[str], monkeypatch: pytest.MonkeyPatch, images: Images, tmp_path: Path
@@ -111,5 +115,7 @@ def test_onnx_is_written_where_tensorflow_trains(
 
     model = sure_model("mlp", images[..., np.newaxis])
     monkeypatch.setattr("keras.backend.backend", lambda: backend)
-    save_model(model, tmp_path)
+    save_model(model, tmp_path, {"name": "mlp", "seed": 0})
+    described = read_json(tmp_path / "model.json")
+    assert (described["name"], described["height"], described["classes"]) == ("mlp", 28, 10)
     assert {file.name for file in tmp_path.iterdir()} == files

@@ -1,6 +1,6 @@
 """Build a model: the network of an architecture, its normalization and test-time augmentation."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -60,6 +60,23 @@ def with_normalization(network: keras.Model, normalization: Normalization) -> ke
             network,
         ]
     )
+
+
+def precision_of(model: keras.Model) -> str:
+    """Return the dtype policy that the layers with weights compute in.
+
+    Networks that compute in bfloat16 keep their last layer in float32, which does not count.
+    """
+    policies = {layer.dtype_policy.name for layer in _leaves(model) if layer.weights}
+    return next(iter(sorted(policies - {"float32"})), "float32")
+
+
+def _leaves(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    inner = getattr(layer, "layers", None)
+    if inner is None:
+        yield layer
+    for part in inner or ():
+        yield from _leaves(part)
 
 
 def with_tta(model: keras.Model, flip: bool, translate: int) -> keras.Model:

@@ -1,6 +1,7 @@
 """Save a trained model, load it without trusting its file, and predict with it."""
 
 import warnings
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile
@@ -8,29 +9,54 @@ from zipfile import ZIP_STORED, ZipFile
 import keras
 import numpy as np
 import numpy.typing as npt
+import onnx
 
-from pipeline.io import InputError, atomic_write
+from pipeline.io import InputError, atomic_write, write_json
 from pipeline.training.sampler import EVAL_BATCH_SIZE
 
 MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
 
 
-def save_model(model: keras.Model, folder: Path) -> None:
-    """Write ``model.keras`` and, where TensorFlow trains, ``model.onnx`` into a folder.
+def save_model(model: keras.Model, folder: Path, identity: Mapping[str, str | int]) -> None:
+    """Write ``model.keras``, ``model.json`` and, where TensorFlow trains, ``model.onnx`` into a folder.
 
     Keras exports all layers from no other backend: ONNX Runtime refuses pooling as it comes from JAX.
+
+    Args:
+        model: A model of raw pixels.
+        folder: The folder.
+        identity: What tells this model from others. ``model.json`` and the metadata of the ONNX file hold it, and how
+            the model is used.
     """
+    description = {**identity, **_usage(model)}
     with atomic_write(folder / "model.keras") as path:
         model.save(path)
+    write_json(folder / "model.json", description)
     if keras.backend.backend() == "tensorflow":
-        export_onnx(model, folder / "model.onnx")
+        export_onnx(model, folder / "model.onnx", description)
 
 
-def export_onnx(model: keras.Model, path: Path) -> None:
+def _usage(model: keras.Model) -> dict[str, str | int]:
+    height, width, channels = model.input_shape[1:]
+    return {
+        "input": "float32 (n, height, width, channels), raw pixels from 0 to 255",
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "classes": model.output_shape[-1],
+    }
+
+
+def export_onnx(model: keras.Model, path: Path, metadata: Mapping[str, str | int]) -> None:
     """Write a model as ONNX, with its normalization and the division of its outputs by their sum, as in `predict`.
 
     The file's input ``pixels`` is float32 (n, height, width, channels), raw, 0 to 255. Its output ``probabilities`` is
     float32 (n, classes), each row summing to 1. n is free.
+
+    Args:
+        model: A model of raw pixels.
+        path: The file.
+        metadata: Written into the file as text.
     """
     pixels = keras.Input(model.input_shape[1:], name="pixels")
     outputs = model(pixels)
@@ -40,6 +66,9 @@ def export_onnx(model: keras.Model, path: Path) -> None:
     with atomic_write(path) as temporary, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)  # Keras mends tf2onnx for NumPy 2
         named.export(temporary, format="onnx", input_signature=signature, verbose=False)
+        exported = onnx.load(temporary)
+        onnx.helper.set_model_props(exported, {key: str(value) for key, value in metadata.items()})
+        onnx.save(exported, temporary)
 
 
 def load_model(path: Path, architecture: str, classes: int) -> keras.Model:

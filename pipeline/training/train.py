@@ -15,7 +15,7 @@ from pipeline.io import write_csv, write_json, write_npz
 from pipeline.training.callbacks import Checkpoint
 from pipeline.training.fit import FitResult, fit
 from pipeline.training.job import TrainingJob
-from pipeline.training.model import with_tta
+from pipeline.training.model import precision_of, with_tta
 from pipeline.training.runtime import hardware_info, seed_everything
 from pipeline.training.saving import predict, save_model
 
@@ -24,12 +24,14 @@ from pipeline.training.saving import predict, save_model
 class SeedResult:
     """The trained model of one seed, its curves and its predictions.
 
-    `probabilities` are float32 (n, classes) for each split.
+    `precision` is the dtype policy that its layers were trained in. `probabilities` are float32 (n, classes) for each
+    split.
     """
 
     seed: int
     model: keras.Model
     fit: FitResult
+    precision: str
     probabilities: Mapping[str, npt.NDArray[np.float32]]
     validation_accuracy: float
     inference_seconds: float
@@ -88,7 +90,7 @@ def train_seed(job: TrainingJob, seed: int) -> SeedResult:
     }
     seconds = monotonic() - start
     correct = probabilities["validation"].argmax(axis=1) == job.dataset.splits["validation"].labels
-    return SeedResult(seed, model, result, probabilities, float(correct.mean()), seconds)
+    return SeedResult(seed, model, result, precision_of(trained), probabilities, float(correct.mean()), seconds)
 
 
 def _record(job: TrainingJob, results: Sequence[SeedResult], best: SeedResult) -> dict[str, Any]:
@@ -111,6 +113,7 @@ def _record(job: TrainingJob, results: Sequence[SeedResult], best: SeedResult) -
         ],
         **hardware_info(),
         **asdict(job.plan),
+        "precision": best.precision,
     }
 
 
@@ -119,11 +122,20 @@ def train_and_save(job: TrainingJob) -> None:
 
     Raises InputError when the loss is no longer finite.
     """
+    began = monotonic()
     result = train(job)
     arrays: dict[str, npt.ArrayLike] = {f"{name}_labels": split.labels for name, split in job.dataset.splits.items()}
     arrays |= {f"{name}_probabilities": probabilities for name, probabilities in result.probabilities.items()}
     write_npz(job.layout.predictions(job.name), arrays)
     write_csv(job.layout.curves(job.name), result.curves)
-    save_model(result.model, job.layout.model(job.name))
+    identity = {"name": job.name, "seed": result.record["seed"]}
+    save_model(result.model, job.layout.model(job.name), identity)
     write_json(job.layout.run(job.name), result.record)
     job.delete_checkpoints()
+    record = result.record
+    best = next(seed for seed in record["seeds"] if seed["seed"] == record["seed"])
+    print(
+        f"{job.name}: trained with {len(record['seeds'])} seed(s) in {monotonic() - began:.0f} s; best is seed "
+        f"{record['seed']}, epoch {record['best_epoch']} of {record['epochs']}, "
+        f"validation accuracy {best['validation_accuracy']:.4f}"
+    )
