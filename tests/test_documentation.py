@@ -37,3 +37,10 @@ def test_links_lead_to_files_and_headings_that_exist(page: str) -> None:
             assert anchor in [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings], (
                 anchor
             )
+
+
+@pytest.mark.parametrize("page", [*PAGES, "benchmarks/README.md"])
+def test_code_that_a_page_names_exists(page: str) -> None:
+    text = Path(page).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:pipeline|stages|tools|tests|configs|sweeps|frontier|benchmarks)/[\w./]*)`", text)
+    assert [path for path in named if not re.search("[A-Z]{4}|strided", path + " ") and not Path(path).exists()] == []

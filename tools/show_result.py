@@ -10,7 +10,8 @@ def describe(name: str, layout: Layout, published: Published | None) -> str:
     """Put a model's accuracy, its interval and the published accuracy into a line."""
     metrics = read_json(require_output(layout.metrics_of(name), layout.stage("evaluate", name)))
     test, seeds = metrics["test"], metrics["seeds"]
-    text = f"{name}: {test['accuracy']:.2%} of the test images are correct ({seeds} seed{'s' if seeds > 1 else ''})"
+    accuracy = f"{100 * test['accuracy']:.2f} %"
+    text = f"{name}: {accuracy} of the test images are correct ({seeds} seed{'s' if seeds > 1 else ''})"
     return f"{text}; article {published.article} reports {published.claim}" if published else text
 
 
