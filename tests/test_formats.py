@@ -3,47 +3,65 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
-from pipeline.artifacts import write_csv
-from pipeline.dataset.class_folders import list_images
-from pipeline.dataset.formats import Dataset, read_dataset
-from pipeline.errors import InputError
-from pipeline.params.reading import read_params
-from pipeline.params.schema import DataParams
+from pipeline.config import load_config
+from pipeline.config_data import CsvData, CsvFiles, DataConfig, IdxData, IdxFiles, ImageData, RawFile
+from pipeline.data.preprocess import RawDataset, read_raw
+from pipeline.data.sources.class_folders import list_images
+from pipeline.io import InputError, write_csv
+from tests.helpers.clone import ROOT
 from tools.digits import main as write_digits
 
-FASHION = read_params().data
-DIGITS = read_params(Path("docs/digits.yaml")).data
+FASHION = load_config().data
+DIGITS = load_config(ROOT / "configs/digits.yaml").data
+FOLDER = Path("data/local/digits")
 
 
-def changed(data: DataParams, **fields: Any) -> DataParams:
-    return data.model_copy(update=fields)
+def raw(name: str) -> RawFile:
+    return RawFile(name=name, sha256=None)
 
 
-def assert_same(first: Dataset, second: Dataset) -> None:
-    for field in Dataset._fields:
+def as_csv(data: DataConfig, transposed: bool = False) -> CsvData:
+    """The same data, expected in two tables."""
+    files = CsvFiles(train=raw("train.csv"), test=raw("test.csv"), transposed=transposed)
+    return CsvData(sources=data.sources, classes=data.classes, normalization="minmax", format="csv", csv=files)
+
+
+def as_idx(data: DataConfig, transposed: bool = False) -> IdxData:
+    """The same data, expected in four IDX files."""
+    names = ("train_images", "train_labels", "test_images", "test_labels")
+    files = IdxFiles(**{name: raw(name.replace("_", "-")) for name in names}, transposed=transposed)
+    return IdxData(sources=data.sources, classes=data.classes, normalization="minmax", format="idx", idx=files)
+
+
+FORMS: dict[str, Callable[..., CsvData | IdxData]] = {"csv": as_csv, "idx": as_idx}
+
+
+def assert_same(first: RawDataset, second: RawDataset) -> None:
+    for field in RawDataset._fields:
         np.testing.assert_array_equal(getattr(first, field), getattr(second, field))
 
 
 def test_csv_and_idx_give_the_same_data_set(raw_folder: Path, tmp_path: Path) -> None:
-    idx, classes = read_dataset(FASHION, raw_folder)
-    for part, name in {"train": FASHION.csv.train.name, "test": FASHION.csv.test.name}.items():
-        images, labels = getattr(idx, f"{part}_images"), getattr(idx, f"{part}_labels")
+    idx, classes, source = read_raw(FASHION, raw_folder)
+    assert source == "labels from train-labels-idx1-ubyte: 0 to 9"
+    for split in ("train", "test"):
+        images, labels = getattr(idx, f"{split}_images"), getattr(idx, f"{split}_labels")
         table = np.column_stack([labels, images.reshape(len(images), -1)])
-        pd.DataFrame(table).rename(columns={0: "label"}).to_csv(tmp_path / name, index=False)
-    csv, same_classes = read_dataset(changed(FASHION, format="csv"), tmp_path)
+        pd.DataFrame(table).rename(columns={0: "label"}).to_csv(tmp_path / f"{split}.csv", index=False)
+    csv, same_classes, source = read_raw(as_csv(FASHION), tmp_path)
+    assert source == "labels from column 1: 0 to 9"
     assert_same(csv, idx)
     assert classes == same_classes == FASHION.classes
 
 
 def test_training_and_test_images_are_not_exchanged(raw_folder: Path) -> None:
-    dataset, _ = read_dataset(FASHION, raw_folder)
+    dataset = read_raw(FASHION, raw_folder)[0]
     assert len(dataset.train_images) == len(dataset.train_labels) == 600
     assert len(dataset.test_images) == len(dataset.test_labels) == 200
 
@@ -53,15 +71,15 @@ def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """scikit-learn's digits in all forms, and the list of their image files."""
     monkeypatch.chdir(tmp_path)
     write_digits()
-    folder = Path("data/local/digits")
-    write_csv(folder / "images.csv", list_images(DIGITS.images))
-    return folder
+    assert isinstance(DIGITS, ImageData)
+    write_csv(FOLDER / "images.csv", list_images(DIGITS.images))
+    return FOLDER
 
 
 def test_the_digits_are_the_same_in_all_three_forms(digits: Path) -> None:
-    (idx, *same), names = zip(
-        *(read_dataset(changed(DIGITS, format=form), digits) for form in ("idx", "csv", "images")), strict=True
-    )
+    forms: list[DataConfig] = [as_idx(DIGITS), as_csv(DIGITS), DIGITS]
+    (idx, *same), names, sources = zip(*(read_raw(data, digits) for data in forms), strict=True)
+    assert sources[-1] == "labels from the folders' names"
     for other in same:
         assert_same(other, idx)
     assert list(names) == [list("0123456789")] * 3
@@ -73,10 +91,10 @@ def test_the_digits_are_the_same_in_all_three_forms(digits: Path) -> None:
     np.testing.assert_allclose(found[: len(zeros)], zeros / 16, atol=0.5 / 255)
 
 
-@pytest.mark.parametrize("form", ["idx", "csv"])
+@pytest.mark.parametrize("form", FORMS)
 def test_transposed_images_are_put_upright(digits: Path, form: str) -> None:
-    upright, _ = read_dataset(changed(DIGITS, format=form), digits)
-    lying, _ = read_dataset(changed(DIGITS, format=form, transposed=True), digits)
+    upright = read_raw(FORMS[form](DIGITS), digits)[0]
+    lying = read_raw(FORMS[form](DIGITS, transposed=True), digits)[0]
     np.testing.assert_array_equal(lying.train_images, upright.train_images.swapaxes(1, 2))
     np.testing.assert_array_equal(lying.test_images, upright.test_images.swapaxes(1, 2))
 
@@ -96,10 +114,10 @@ def in_idx(folder: Path) -> str:
 
 
 @pytest.mark.parametrize(("form", "spoil"), [("csv", in_csv), ("idx", in_idx)])
-def test_a_label_that_fits_no_class_is_named_with_file_and_row(
+def test_a_label_that_fits_no_class_is_named_with_its_row(
     digits: Path, tmp_path: Path, form: str, spoil: Callable[[Path], str]
 ) -> None:
     shutil.copytree(digits, tmp_path / "spoilt", ignore=shutil.ignore_patterns("*.png"))
     message = spoil(tmp_path / "spoilt")
     with pytest.raises(InputError, match=message):
-        read_dataset(changed(DIGITS, format=form), tmp_path / "spoilt")
+        read_raw(FORMS[form](DIGITS), tmp_path / "spoilt")

@@ -11,8 +11,6 @@ from pipeline.io import InputError
 
 CONTENT = b"sixty thousand images"
 FILE = RawFile(name="images", sha256=hashlib.sha256(CONTENT).hexdigest())
-FASHION = load_config().data
-assert isinstance(FASHION, IdxData)
 UNPINNED = RawFile(name="table.csv", sha256=None)
 
 
@@ -47,9 +45,11 @@ def test_a_plain_or_gzipped_file_is_saved_decompressed(source: Path, raw: Path, 
 
 
 def test_the_real_files_have_the_pinned_names(data_folder: Path, raw_folder: Path, raw: Path) -> None:
+    data = load_config().data
+    assert isinstance(data, IdxData)
     files = [
         file.model_copy(update={"sha256": hashlib.sha256((raw_folder / file.name).read_bytes()).hexdigest()})
-        for file in FASHION.idx.files
+        for file in data.idx.files
     ]
     fetch(files, [at(data_folder)], raw)
     assert names(raw) == names(raw_folder)

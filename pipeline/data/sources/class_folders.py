@@ -6,7 +6,7 @@ from unicodedata import category, normalize
 
 import pandas as pd
 
-from pipeline.config_data import HeldOut, ImageFolders
+from pipeline.config_data import HeldOut, ImageFolders, SeparateFolder
 from pipeline.data.messages import Faults, check_class_count, printable
 from pipeline.data.split import stratified_split
 from pipeline.io import InputError
@@ -39,6 +39,8 @@ def list_images(folders: ImageFolders) -> pd.DataFrame:
     Raises InputError naming folders and files that are not as expected: absent, empty, a file among the folders of
     classes, a folder among images, a link to a folder, a test class that training lacks, too few or too many classes.
     """
+    if isinstance(folders.test, SeparateFolder):
+        _check_apart(Path(folders.train), Path(folders.test.folder))
     train = _list_classes(Path(folders.train))
     classes = list(dict.fromkeys(train["class"]))
     check_class_count(classes, printable(folders.train))
@@ -47,7 +49,6 @@ def list_images(folders: ImageFolders) -> pd.DataFrame:
         kept, held_out = stratified_split(labels, folders.test.fraction, folders.test.seed, "data.images.test.fraction")
         train, test = train.iloc[kept], train.iloc[held_out]
     else:
-        _check_apart(Path(folders.train), Path(folders.test.folder))
         test = _list_classes(Path(folders.test.folder))
         for name in test["class"].unique():
             if name not in classes:
