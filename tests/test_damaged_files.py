@@ -10,13 +10,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.artifacts import read_npz, write_npz
-from pipeline.dataset.duplicates import read_duplicates
-from pipeline.dataset.parts import read_parts
-from pipeline.errors import InputError
-from pipeline.evaluation.predictions import read_predictions
-from pipeline.report.results import read_result
-from tests.small_run import CLASSES, small_source
+from pipeline.config import Layout
+from pipeline.data.dataset import load_dataset
+from pipeline.data.duplicates import load_duplicates
+from pipeline.evaluation.predictions import load_predictions
+from pipeline.io import InputError, read_npz, write_npz
+from pipeline.report.results import load_result
+from tests.helpers.small_run import CLASSES, CONFIG, small_source
 
 MODEL = "mlp"
 
@@ -31,14 +31,14 @@ def copied(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def result(folder: Path) -> None:
-    read = read_result(MODEL, CLASSES, folder)
+    read = load_result(Layout(folder), MODEL, CONFIG, CLASSES)
     assert np.isfinite(read.curves).all(axis=None)
     assert read.curves["epoch"].tolist() == list(range(1, read.run.epochs + 1))
     assert set(read.actual) | set(read.predicted) <= set(range(len(CLASSES)))
 
 
 def duplicates(folder: Path) -> None:
-    assert (read_duplicates(folder / "duplicates.csv")[["first", "second", "distance"]] >= 0).all(axis=None)
+    assert (load_duplicates(folder / "duplicates.csv")[["index_a", "index_b", "rmse"]] >= 0).all(axis=None)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def duplicates(folder: Path) -> None:
         ("duplicates.csv", duplicates),
     ],
 )
-def test_a_mutated_file_is_refused_by_its_name_or_read_as_numbers(
+def test_a_mutated_file_is_refused_by_name_or_holds_numbers(
     copied: Path, name: str, read: Callable[[Path], None]
 ) -> None:
     path = copied / name
@@ -77,8 +77,8 @@ def test_a_mutated_file_is_refused_by_its_name_or_read_as_numbers(
 
 
 def read_all(folder: Path) -> None:
-    read_parts(folder / "prepared.npz", folder / "split.npz")
-    read_predictions(folder / f"predictions/{MODEL}.npz", len(CLASSES))
+    load_dataset(folder / "prepared.npz", folder / "splits/standard.npz")
+    load_predictions(folder / f"predictions/{MODEL}.npz", len(CLASSES), f"train@{MODEL}")
 
 
 Arrays = dict[str, Any]
@@ -99,10 +99,10 @@ WRONG: dict[str, list[tuple[str, Callable[[Arrays], object], str]]] = {
             "200 test_images and 199",
         ),
         ("none", lambda arrays: arrays.update(test_images=arrays["test_images"][:0]), "found 0 test_images"),
+    ],
+    "splits/standard.npz": [
         ("scale", lambda arrays: arrays.update(scale=np.float32(0)), "expected finite numbers and a scale above 0"),
         ("offset", lambda arrays: arrays.update(offset=np.float32("nan")), "expected finite numbers and a scale"),
-    ],
-    "split.npz": [
         ("absent", lambda arrays: arrays.pop("validation"), "found no array validation"),
         ("dtype", lambda arrays: arrays.update(train=arrays["train"].astype(float)), "train: found float64"),
         ("outside", lambda arrays: arrays.update(train=arrays["train"] + 1), "expected each of 600 in one"),
@@ -111,7 +111,7 @@ WRONG: dict[str, list[tuple[str, Callable[[Arrays], object], str]]] = {
         ("left out", lambda arrays: arrays.update(train=arrays["train"][1:]), "expected each of 600 in one"),
     ],
     f"predictions/{MODEL}.npz": [
-        ("absent", lambda arrays: arrays.pop("test_labels"), "found no array test_labels"),
+        ("absent", lambda arrays: arrays.pop("test_labels"), "array test_labels not found"),
         (
             "dtype",
             lambda arrays: arrays.update(test_labels=arrays["test_labels"].astype(int)),

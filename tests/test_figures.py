@@ -1,4 +1,4 @@
-"""The figures of the articles: what stands in them."""
+"""Figures of images and of models: what they show."""
 
 from pathlib import Path
 
@@ -12,19 +12,25 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 
-from pipeline.dataset.parts import Normalization, Part
-from pipeline.errors import InputError
+from pipeline.config import load_config
+from pipeline.data.dataset import Dataset, Normalization, Split
 from pipeline.evaluation.predictions import Predictions
-from pipeline.params.reading import read_params
-from pipeline.report.figures.class_counts import class_counts
-from pipeline.report.figures.folder import write_figures
-from pipeline.report.figures.hyperparameters import differing_settings, families, hyperparameter_curves
-from pipeline.report.figures.pixel_range import pixel_range
-from pipeline.report.figures.png import write_png
-from pipeline.report.figures.prediction_grid import RIGHT, WRONG, Predicted, model_grid, prediction_grid
-from pipeline.report.figures.samples import SAMPLES, samples
-from pipeline.report.results import TrainedResult
-from tests.small_run import small_source, write_small_run
+from pipeline.report.figures.images import (
+    CORRECT,
+    INCORRECT,
+    SAMPLES,
+    Predicted,
+    class_counts,
+    model_grid,
+    pixel_range,
+    prediction_grid,
+    samples,
+)
+from pipeline.report.figures.models import differing_settings, families, hyperparameter_curves, write_figures
+from pipeline.report.figures.style import _warn_of_boxes, write_png
+from pipeline.report.page.data import Source
+from pipeline.report.results import Result
+from tests.helpers.small_run import small_source, write_small_run
 
 Pixels = npt.NDArray[np.uint8]
 CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
@@ -50,8 +56,8 @@ def sampled(figure: Figure, classes: int) -> npt.NDArray[np.uint8]:
     return picture.reshape(classes, 29, SAMPLES, 29, *picture.shape[2:])[:, :28, :, :28].swapaxes(1, 2)
 
 
-def test_samples_are_the_first_images_of_each_class_by_its_name(images: Pixels, labels: Pixels) -> None:
-    figure = samples(Part(images[..., np.newaxis], labels), CLASSES)
+def test_samples_are_the_first_images_of_each_class(images: Pixels, labels: Pixels) -> None:
+    figure = samples(Split(images[..., np.newaxis], labels), CLASSES)
     assert names(figure) == CLASSES
     for label, row in enumerate(sampled(figure, len(CLASSES))):
         expected = [image for image, of in zip(images, labels, strict=True) if of == label][:SAMPLES]
@@ -60,16 +66,16 @@ def test_samples_are_the_first_images_of_each_class_by_its_name(images: Pixels, 
     np.testing.assert_allclose(rows, [29 * label + 14 for label in range(10)])  # the middle of 29 pixels from -0.5 on
 
 
-def test_samples_of_a_class_with_few_images_leave_the_row_open(images: Pixels) -> None:
-    part = Part(images[:3, ..., np.newaxis], np.array([0, 1, 1], dtype=np.uint8))
-    bags, coats = sampled(samples(part, ["Bag", "Coat"]), 2)
+def test_a_class_with_few_images_has_an_open_row(images: Pixels) -> None:
+    split = Split(images[:3, ..., np.newaxis], np.array([0, 1, 1], dtype=np.uint8))
+    bags, coats = sampled(samples(split, ["Bag", "Coat"]), 2)
     np.testing.assert_array_equal(bags[0], images[0])
     np.testing.assert_array_equal(coats[:2], images[1:3])
     assert np.all(bags[1:] == 255)
     assert np.all(coats[2:] == 255)
 
 
-def test_the_pixel_range_is_shown_before_and_after_normalization(images: Pixels) -> None:
+def test_the_pixel_range_is_shown_raw_and_normalized(images: Pixels) -> None:
     figure = pixel_range(images[0, ..., np.newaxis], Normalization(offset=55, scale=100))
     raw, normalized = (axes.images[0] for axes in figure.axes if axes.images)
     np.testing.assert_array_equal(raw.get_array(), images[0])
@@ -79,7 +85,7 @@ def test_the_pixel_range_is_shown_before_and_after_normalization(images: Pixels)
     assert [axes.get_ylabel() for axes in figure.axes[2:]] == ["pixel", "(pixel − 55) / 100"]  # the colour bars'
 
 
-def test_of_an_image_in_colour_the_pixel_range_is_that_of_the_mean_of_its_channels() -> None:
+def test_the_pixel_range_averages_the_channels_of_colour() -> None:
     image = np.array([[[0, 30, 60], [255, 255, 255]]], dtype=np.uint8)
     raw, normalized = (axes.images[0] for axes in pixel_range(image, Normalization(55, 100)).axes if axes.images)
     np.testing.assert_array_equal(raw.get_array(), [[30, 255]])
@@ -88,18 +94,18 @@ def test_of_an_image_in_colour_the_pixel_range_is_that_of_the_mean_of_its_channe
 
 def test_images_in_colour_are_shown_in_their_colours() -> None:
     images = np.random.default_rng(0).integers(256, size=(2, 28, 28, 3), dtype=np.uint8)
-    figure = samples(Part(images, np.array([0, 1], dtype=np.uint8)), ["Bag", "Coat"])
+    figure = samples(Split(images, np.array([0, 1], dtype=np.uint8)), ["Bag", "Coat"])
     np.testing.assert_array_equal(sampled(figure, 2)[:, 0], images)
     example = Predicted(images[1], np.array([0.5, 0.5], np.float32), None, "an image")
     figure = prediction_grid([example], ["Bag", "Coat"])
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), images[1])
 
 
-def test_a_file_keeps_the_colours_of_images_and_256_where_there_are_none(tmp_path: Path) -> None:
+def test_a_file_keeps_the_colours_of_images(tmp_path: Path) -> None:
     levels = np.arange(1024, dtype=np.uint16)
     colours = np.stack([levels // 4, 255 - levels // 4, levels % 256], axis=-1).astype(np.uint8).reshape(1, 32, 32, 3)
     for images in (colours, colours[..., :1]):
-        figure = samples(Part(images, np.array([0], dtype=np.uint8)), ["Bag"])
+        figure = samples(Split(images, np.array([0], dtype=np.uint8)), ["Bag"])
         write_png(tmp_path / "samples.png", figure)
         with Image.open(tmp_path / "samples.png") as image:
             found = image.convert("RGB").getcolors(10**6)
@@ -107,10 +113,10 @@ def test_a_file_keeps_the_colours_of_images_and_256_where_there_are_none(tmp_pat
             assert (len(found) > 900) == (images.shape[3] == 3)
 
 
-def test_each_part_shows_its_images_of_each_class() -> None:
+def test_each_split_shows_its_images_of_each_class() -> None:
     image = np.zeros((6, 28, 28, 1), dtype=np.uint8)
-    train = Part(image, np.array([0, 0, 0, 2, 2, 1], dtype=np.uint8))
-    test = Part(image[:2], np.array([1, 1], dtype=np.uint8))
+    train = Split(image, np.array([0, 0, 0, 2, 2, 1], dtype=np.uint8))
+    test = Split(image[:2], np.array([1, 1], dtype=np.uint8))
     figure = class_counts({"train": train, "test": test}, ["Bag", "Coat", "Shirt"])
     assert [axes.get_title() for axes in figure.axes] == ["train: 6 images", "test: 2 images"]
     assert [[bar.get_width() for bar in bars(axes)] for axes in figure.axes] == [[3, 1, 2], [0, 2, 0]]
@@ -127,12 +133,12 @@ def predicted(label: int | None, probabilities: list[float]) -> Predicted:
 @pytest.mark.parametrize(
     ("label", "title", "colour", "marked"),
     [
-        (1, "Coat 70%", RIGHT, {1: RIGHT}),
-        (2, "Coat 70% (Shirt)", WRONG, {1: WRONG, 2: RIGHT}),
+        (1, "Coat 70%", CORRECT, {1: CORRECT}),
+        (2, "Coat 70% (Shirt)", INCORRECT, {1: INCORRECT, 2: CORRECT}),
         (None, "Coat 70%", "black", {1: "black"}),
     ],
 )
-def test_the_right_class_is_green_and_a_wrong_one_red_with_the_true_one_in_brackets(
+def test_correct_is_green_and_wrong_is_red_with_the_actual_class(
     label: int | None, title: str, colour: str, marked: dict[int, str]
 ) -> None:
     figure = prediction_grid([predicted(label, [0.1, 0.7, 0.2])], ["Bag", "Coat", "Shirt"])
@@ -147,18 +153,18 @@ def test_the_right_class_is_green_and_a_wrong_one_red_with_the_true_one_in_brack
         else:
             red, green, blue, _ = bar.get_facecolor()
             assert red == green == blue
-        assert bool(bar.get_hatch()) == (marked.get(place) == WRONG)
+        assert bool(bar.get_hatch()) == (marked.get(place) == INCORRECT)
 
 
-def test_readers_with_two_kinds_of_cones_can_tell_right_from_wrong() -> None:
+def test_colour_blind_readers_see_right_from_wrong() -> None:
     deuteranopia = np.array(
         [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]]
     )
-    right, wrong = (deuteranopia @ matplotlib.colors.to_rgb(colour) for colour in (RIGHT, WRONG))
+    right, wrong = (deuteranopia @ matplotlib.colors.to_rgb(colour) for colour in (CORRECT, INCORRECT))
     assert np.linalg.norm(right - wrong) > 0.4
 
 
-def test_of_many_classes_the_ten_most_probable_are_drawn_in_their_order() -> None:
+def test_of_many_classes_the_ten_most_probable_are_drawn() -> None:
     probabilities = [0.001] * 26
     for place in range(3, 23, 2):
         probabilities[place] = 0.09
@@ -166,7 +172,7 @@ def test_of_many_classes_the_ten_most_probable_are_drawn_in_their_order() -> Non
     assert written(figure) == ["an image", *"dfhjlnprtv", "d 9% (a)"]
 
 
-def test_names_are_text_even_with_dollar_signs_and_long_ones_are_cut(tmp_path: Path) -> None:
+def test_names_are_text_and_long_ones_are_cut(tmp_path: Path) -> None:
     example = Predicted(np.zeros((8, 8, 1), np.uint8), np.array([0.5, 0.5], np.float32), 1, f"folder/$x_{'y' * 80}.png")
     figure = prediction_grid([example], ["$a$", "$b^$"])
     figure.savefig(tmp_path / "figure.png")
@@ -178,8 +184,8 @@ def test_names_are_text_even_with_dollar_signs_and_long_ones_are_cut(tmp_path: P
 
 def test_class_names_are_text_in_the_figures_of_the_data(images: Pixels, labels: Pixels) -> None:
     hostile = [f"$\\nonsense{label}$ <b>" for label in range(10)]
-    part = Part(images[..., np.newaxis], labels)
-    for figure in (samples(part, hostile), class_counts({"train": part, "test": part}, hostile)):
+    split = Split(images[..., np.newaxis], labels)
+    for figure in (samples(split, hostile), class_counts({"train": split, "test": split}, hostile)):
         figure.draw_without_rendering()
         drawn = {text.get_text() for text in figure.findobj(Text)}
         assert drawn >= set(hostile)
@@ -195,7 +201,7 @@ def numbers(figure: Figure) -> list[int]:
     return [int(text.removeprefix("test image ")) for text in written(figure) if text.startswith("test image ")]
 
 
-def test_a_models_grid_has_right_and_wrong_test_images_from_first_to_last(images: Pixels, labels: Pixels) -> None:
+def test_a_models_grid_has_correct_and_wrong_images(images: Pixels, labels: Pixels) -> None:
     right = np.arange(600) % 10 != 0
     figure = model_grid("cnn2", images[..., np.newaxis], predictions(labels, right), CLASSES)
     chosen = numbers(figure)
@@ -203,7 +209,7 @@ def test_a_models_grid_has_right_and_wrong_test_images_from_first_to_last(images
     assert [number for number in chosen if number % 10 == 0] == [0, 110, 230, 350, 470, 590]
     assert [number for number in chosen if number % 10][::8] == [1, 599]
     assert len(chosen) == 15
-    suptitle = "cnn2: 9 of the 540 test images it gets right, 6 of the 60 it gets wrong"
+    suptitle = "cnn2: 9 of 540 correctly classified test images, 6 of 60 misclassified"
     assert figure.get_suptitle() == suptitle
     for picture, number in zip(figure.axes[0].images, chosen, strict=True):
         np.testing.assert_array_equal(picture.get_array(), images[number])
@@ -218,39 +224,36 @@ def test_a_grid_shows_what_there_is(images: Pixels, labels: Pixels, right: int, 
 
 
 NAMES = ["cnn1", "dense128", "simple_nn"]  # the last two are of one architecture
-MODELS = {name: read_params().models[name] for name in NAMES}
+MODELS = {name: load_config().models[name] for name in NAMES}
 
 
 @pytest.fixture
-def data(raw_folder: Path, tmp_path: Path) -> Path:
-    """What the earlier stages leave, for three models."""
+def source(raw_folder: Path, tmp_path: Path) -> Source:
+    """Load what the earlier stages leave, for three models."""
     write_small_run(raw_folder, tmp_path / "data", dict.fromkeys(NAMES, 2.0))
-    return tmp_path / "data"
+    configs = {name: config.model_copy(update={"split": "standard"}) for name, config in MODELS.items()}
+    return small_source(tmp_path / "data", NAMES, configs=configs)
 
 
 @pytest.fixture
-def results(data: Path) -> list[TrainedResult]:
-    return list(small_source(data, NAMES).trained)
+def dataset(source: Source) -> Dataset:
+    return source.dataset
 
 
-def test_the_figures_are_pictures_and_the_same_bytes_each_time(
-    data: Path, results: list[TrainedResult], tmp_path: Path
-) -> None:
+@pytest.fixture
+def results(source: Source) -> list[Result]:
+    return list(source.results)
+
+
+def test_equal_figures_give_equal_bytes(dataset: Dataset, results: list[Result], tmp_path: Path) -> None:
     written = []
     for folder in (tmp_path / "first", tmp_path / "second"):
-        write_figures(folder, results, MODELS, CLASSES, data)
+        write_figures(folder, results, dataset)
         written.append({str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")})
     first, second = written
     of_each = [f"{kind}/{name}.png" for kind in ("curves", "confusion", "predictions") for name in NAMES]
-    assert set(first) == {
-        "class_counts.png",
-        "pixel_range.png",
-        "samples.png",
-        "seeds.png",
-        "accuracy_by_size.png",
-        "hyperparameters/dense.png",
-        *of_each,
-    }
+    of_data = ["class_counts.png", "pixel_range.png", "samples.png"]
+    assert set(first) == {*of_data, *of_each, "hyperparameters/dense.png"}
     assert first == second
     for name in first:
         with Image.open(tmp_path / "first" / name) as image:
@@ -258,19 +261,15 @@ def test_the_figures_are_pictures_and_the_same_bytes_each_time(
             assert min(image.size) > 300
 
 
-@pytest.mark.parametrize(
-    ("file", "stage"),
-    [("prepared.npz", "preprocess"), ("split.npz", "split")],
-)
-def test_what_is_not_there_is_named_with_the_stage_that_makes_it(
-    data: Path, results: list[TrainedResult], tmp_path: Path, file: str, stage: str
-) -> None:
-    (data / file).unlink()
-    with pytest.raises(InputError, match=rf"{file}: found no such file; `dvc repro {stage}` makes it"):
-        write_figures(tmp_path, results, MODELS, CLASSES, data)
+def test_characters_without_a_font_are_warned_of_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _warn_of_boxes.cache_clear()
+    split = Split(np.zeros((2, 28, 28, 1), np.uint8), np.array([0, 1], np.uint8))
+    for _ in range(2):
+        write_png(tmp_path / "samples.png", samples(split, ["Bag", "\U00013000"]))  # an Egyptian hieroglyph
+    assert capsys.readouterr().err.count("warning: no installed font has all characters") == 1
 
 
-def test_curves_of_one_architecture_are_told_apart_by_the_settings_that_differ(results: list[TrainedResult]) -> None:
+def test_curves_are_labelled_by_the_settings_that_differ(results: list[Result]) -> None:
     assert families(MODELS) == {"dense": ["dense128", "simple_nn"]}
     narrow = MODELS["dense128"].model_copy(update={"epochs": 3})
     assert differing_settings([narrow, MODELS["dense128"]]) == ["epochs 3", f"epochs {MODELS['dense128'].epochs}"]
