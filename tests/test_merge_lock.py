@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from tests.clone import ENVIRONMENT, ROOT, Clone, Repro
+from tests.helpers.clone import ENVIRONMENT, ROOT, Clone, Repro
 from tools.merge_lock import main, merge
+from tools.update_readme import fill
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def git(repository: Clone, *arguments: str) -> tuple[bool, str]:
 
 
 @pytest.mark.parametrize("command", ["merge", "rebase"])
-def test_stages_that_one_side_changed_are_taken_from_it(repository: Clone, command: str) -> None:
+def test_stages_that_one_side_changed_are_taken(repository: Clone, command: str) -> None:
     branch(repository, "hers", train=stage(params=1, result=1), evaluate=stage(), report=stage())
     branch(repository, "his", train=stage(), evaluate=stage(code=1, result=2), report=stage(), export=stage())
     repository.run("git", command, "hers")
@@ -84,7 +85,7 @@ def test_stages_that_one_side_changed_are_taken_from_it(repository: Clone, comma
 
 
 @pytest.mark.parametrize("command", ["merge", "rebase"])
-def test_a_stage_that_both_changed_is_left_out_and_stops_the_merge(repository: Clone, command: str) -> None:
+def test_a_stage_that_both_changed_stops_the_merge(repository: Clone, command: str) -> None:
     # Line by line this would merge, to a claim that nobody has tried: his code and her parameters give her result.
     branch(repository, "hers", train=stage(params=1, result=1), evaluate=stage(result=1), report=stage())
     branch(repository, "his", train=stage(code=1), evaluate=stage(), report=stage(result=2))
@@ -102,7 +103,7 @@ def test_a_stage_that_both_changed_alike_is_kept(repository: Clone) -> None:
     assert read(repository) == {"train": stage(result=1), "evaluate": stage(result=1), "report": stage()}
 
 
-def test_a_stage_that_one_side_removed_stays_away_unless_the_other_changed_it(repository: Clone) -> None:
+def test_a_removed_stage_stays_away_unless_it_changed(repository: Clone) -> None:
     branch(repository, "hers", report=stage())
     branch(repository, "his", train=stage(), evaluate=stage(result=1), report=stage(result=1))
     through, printed = git(repository, "merge", "hers")
@@ -111,7 +112,7 @@ def test_a_stage_that_one_side_removed_stays_away_unless_the_other_changed_it(re
     assert read(repository) == {"report": stage(result=1)}
 
 
-def test_without_the_driver_nothing_is_mixed_and_the_merge_can_be_made_up_for(repository: Clone) -> None:
+def test_without_the_driver_nothing_is_mixed(repository: Clone) -> None:
     repository.run("git", "config", "--remove-section", "merge.dvc-lock")
     (repository.folder / ".git/info/attributes").unlink()
     branch(repository, "hers", train=stage(params=1, result=1), evaluate=stage(), report=stage())
@@ -129,7 +130,7 @@ def test_without_the_driver_nothing_is_mixed_and_the_merge_can_be_made_up_for(re
     }
 
 
-def test_a_lock_that_cannot_be_read_stops_the_merge_and_stays_as_it_is(repository: Clone) -> None:
+def test_an_unreadable_lock_stops_the_merge(repository: Clone) -> None:
     branch(repository, "hers", train=stage(result=1))
     (repository.folder / "dvc.lock").write_text("<<<<<<< ours\nschema: '2.0'\n")
     repository.commit("Conflict marks, committed")
@@ -141,7 +142,7 @@ def test_a_lock_that_cannot_be_read_stops_the_merge_and_stays_as_it_is(repositor
     assert read(repository) == {"train": stage(result=2)}
 
 
-def test_what_both_sides_set_is_run_and_what_one_side_set_is_restored(repository: Clone) -> None:
+def test_what_both_sides_set_is_run_again(repository: Clone) -> None:
     """With DVC, on a stage that copies its two parameters into its output."""
     model = "stages: {train: {cmd: cp params.yaml model, params: [rate, width], outs: [model]}}"
     settings = "rate: 0\n\n\n\nwidth: 0\n"
@@ -182,14 +183,22 @@ def test_results_that_both_sides_changed_are_not_mixed(repository: Clone, file: 
     assert (repository.folder / file).read_text() == his
 
 
-def test_the_table_in_the_readme_is_written_anew_over_conflict_marks(tmp_path: Path) -> None:
+def test_the_readme_is_written_over_conflict_marks() -> None:
     sides = "<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> his\n"
-    around = "Before\n<!-- results: here -->\n{}<!-- end of results -->\nAfter\n"
-    (tmp_path / "README.md").write_text(around.format(sides))
-    (tmp_path / "reports").mkdir()
-    (tmp_path / "reports/results.md").write_text("The new table")
-    Clone(tmp_path).run("python", str(ROOT / "tools/update_readme.py"))
-    assert (tmp_path / "README.md").read_text() == around.format("\nThe new table\n")
+    around = "Before\n<!-- results: here -->{}<!-- end of results -->\nAfter\n"
+    assert fill(around.format(sides), {"results": "new"}) == around.format("new")
+
+
+def test_the_lock_of_the_second_pipeline_is_named(repository: Clone) -> None:
+    (repository.folder / "frontier").mkdir()
+    for result, (name, start) in enumerate([("main", None), ("hers", "main"), ("his", "main")]):
+        if start:
+            repository.run("git", "switch", "--quiet", "--create", name, start)
+        YAML().dump({"stages": {"train": stage(result=result)}}, repository.folder / "frontier/dvc.lock")
+        repository.commit(name)
+    through, printed = git(repository, "merge", "hers")
+    assert not through
+    assert "frontier/dvc.lock: changed on both sides and left out, for dvc repro: train\n" in printed
 
 
 def test_the_file_keeps_the_form_that_dvc_gives_it(tmp_path: Path) -> None:
@@ -202,7 +211,7 @@ VERSIONS = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 3))
 
 
 @given(base=VERSIONS, ours=VERSIONS, theirs=VERSIONS)
-def test_what_is_merged_is_what_a_side_has_and_the_same_from_either_side(
+def test_a_merge_is_the_same_from_either_side(
     base: dict[str, int], ours: dict[str, int], theirs: dict[str, int]
 ) -> None:
     merged, left_out = merge(base, ours, theirs)

@@ -1,17 +1,25 @@
 """The comment on a real HTTP server that plays the comments of GitHub and of GitLab."""
 
 import json
+import os
 import re
+import time
 from collections.abc import Iterator
+from html import unescape
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
-from tests.json_server import JsonHandler, serving
-from tools.post_comment import LONGEST, MARKER, harmless, main
+from pipeline.review.comment import Comparison, Outputs, Review, format_review
+from pipeline.review.scores import Candidate, ModelScores, Score, Verdict
+from tests.helpers.json_server import JsonHandler, serving
+from tools.post_comment import LONGEST, MARKER, disarm, main
 
 COMMIT = "5f" * 20
 TEXT = "## Results\n\n| Model |\n|---|\n| `cnn1` |\n"
@@ -190,33 +198,107 @@ def test_a_gitlab_fork_has_no_token(
     assert "GITLAB_TOKEN is not set" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "@team look",
-        "<img src=x>",
-        "<a href='//example.org'>x</a>",
-        "<!-- results of this branch",
-        "![x](//example.org)",
-        "[x](//example.org)",
-        "[x][y]\n\n[y]: //example.org",
-        "https://example.org",
-        "www.example.org",
-        "/approve",
-        "text\n  /merge",
-    ],
+@pytest.mark.parametrize("kind", ["link", "link to nothing", "pipe", "folder"])
+def test_only_a_file_of_its_own_is_posted(github: Forge, tmp_path: Path, kind: str) -> None:
+    """What an artifact holds must not lead to what only this job may read."""
+    path = tmp_path / "review.md"
+    path.unlink()
+    (tmp_path / "secret").write_text("secret")
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("secret" if kind == "link" else "nothing")
+    with pytest.raises(SystemExit, match=r"review\.md"):
+        main()
+    assert github.changes == []
+
+
+def test_a_run_that_left_nothing_is_no_failure(
+    github: Forge, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "review.md").unlink()
+    main()
+    assert github.changes == []
+    assert "the run left no such file" in capsys.readouterr().out
+
+
+MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+FRAGMENTS = [
+    "@\u00adorg",
+    "@\u200dorg",
+    *(
+        "| - |",
+        "\r/merge",
+        "\t/close",
+        "\n",
+        "\n\n",
+        "    ",
+        "> ",
+        "- ",
+        "* ",
+        "\u2028",
+        "\u202e",
+        "\0",
+        " ",
+        "``` mermaid",
+    ),
+    *("<img src=x>", "<a href=x>", "&lt;a href=x>", "[x] (y)", "[y]: z", '~"a label"', '%"v 1"'),
+    *r"""
+    @org/team &#64;org/team &#x40;org &commat;org/team \@org a@b.org @all @0123456789
+    #1 &#35;1 &num;1 org/repo#1 GH-1 gh-1 GL-1 PROJECT-12 CVE-2026-1234 GHSA-abcd-efgh #{project}
+    0123456789abcdef deadbee DEADBEE main...0123456
+    !1 &1 &amp;1 group&1 ~label %milestone $1 ^alert#1 *iteration:1 [issue:1] [vulnerability:1] :tada: [[wiki]]
+    http://x.org http&#58;//x.org http&colon;//x.org http:&#47;/x.org //x.org www.x.org ftp://x mailto:a xmpp:a
+    <http://x.org> <a@x.org> [x](y) [x][y] [y] ![x](y) <!-- <details> </details> <summary> <code>
+    ` `` ```mermaid ~~~math $`x`$ $\href{//x.org}{y}$ \( \ | /approve / x
+    """.split(),  # noqa: SIM905  # a list would be a page long
+]
+LINKED = re.compile(
+    r"@\w|[#!][\w]|(?<![\w])[~%$^&][\w\"]|[a-z]+-\d|(?-i:[A-Z])-\w|[0-9a-f]{7}|\w:\w|\w:/|//|www\.|\[\[|\]\(|:\w+:|\\[a-z]",
+    re.IGNORECASE,
 )
-def test_text_of_a_stranger_is_disarmed_and_still_reads_the_same(text: str) -> None:
-    disarmed = harmless(text)
-    assert disarmed != text
-    assert disarmed.replace("\N{ZERO WIDTH SPACE}", "") == text
-    assert not re.search(r"@\w|<\w|<!|\]\(|\]:|\]\[|://|www\.|^\s*/", disarmed, re.MULTILINE)
 
 
-def test_an_honest_review_is_posted_as_it_is() -> None:
-    text = "<details><summary>dvc metrics diff: 2 rows</summary>\n\n| `a` | <code>x&#124;y</code> | ▼▼ |\n\n</details>"
-    assert harmless(text) == text
+@given(st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=3)).map("".join))
+def test_text_of_a_stranger_acts_in_no_spelling(text: str) -> None:
+    disarmed = disarm(text)
+    html = MARKDOWN.render(disarmed)
+    tags = set(re.findall(r"<([^\s>/]+)", html))
+    assert not tags & {"a", "img", "script"}, "links and images"
+    raw = set(re.findall(r"<(/?\w[^>]*)>", disarmed))
+    assert raw <= {"details", "summary", "/details", "/summary"}
+    assert not re.search("class=", html), "blocks that are drawn"
+    shown = unescape(re.sub("<[^>]*>", "\n", html))
+    assert not LINKED.search(shown), LINKED.search(shown)
+    assert not re.search(r"^[^\S\n]*/", disarmed, re.MULTILINE), "quick actions"
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS)).map("".join))
+def test_disarmed_text_reads_the_same(text: str) -> None:
+    invisible = re.compile("[\u200b\u200d\u00ad\u202e\0]")
+    assert invisible.sub("", disarm(text)) == invisible.sub("", text.replace("\r", "\n"))
+
+
+def test_disarming_takes_no_longer_for_odd_text() -> None:
+    for text in ("\n" * 60_000, " " * 60_000, "@" * 60_000, "a" * 60_000, "[" * 60_000, " /\n" * 20_000, "`" * 60_000):
+        start = time.perf_counter()
+        disarm(text)
+        assert time.perf_counter() - start < 5
+
+
+def test_an_honest_review_keeps_its_form() -> None:
+    score = Score(0.5, 0.6, 0.4)
+    model = ModelScores("airbench_small", (1, 2), score, score)
+    comparison = Comparison(
+        [model], Candidate("mlp", "cnn1", model), Verdict(False, "92.00 % (base: 92.50 %), below 91.90 %."), {}
+    )
+    outputs = Outputs(["data/models/a"], ["frontier/dvc.yaml:train@x"], [], ["dvc pull: no https://remote"])
+    params = {"params.yaml": {"models.a|b": {"old": 1e-7, "new": "x&y"}}}
+    text = format_review(Review("origin/main", "0123456789" * 4, params, {}, ["pipeline/io.py"], comparison, outputs))
+    assert MARKDOWN.render(disarm(text)).replace("\N{ZERO WIDTH SPACE}", "") == MARKDOWN.render(text)
 
 
 def test_a_comment_stays_below_githubs_limit() -> None:
-    assert len(harmless("@" * 100_000)) < LONGEST + 100
+    assert len(disarm("@" * 100_000)) < LONGEST + 100

@@ -1,14 +1,16 @@
 """Post a file of Markdown as the one comment on a pull request of GitHub or a merge request of GitLab.
 
-The comment that stands there from an earlier run is updated in place. The file may come from a stranger's branch: its
-text is posted as text that notifies nobody, links nowhere and gives no command. Needs Python alone, so that the job
-whose token may write installs nothing.
+A comment from an earlier run is updated in place. The file may come from a stranger's branch: its text is posted
+so that it notifies nobody, links nowhere and gives no command. It needs nothing but Python, so that the job whose
+token may write installs nothing.
 """
 
 import json
 import os
 import re
+import stat
 import sys
+import unicodedata
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -26,10 +28,16 @@ REFUSED = (401, 403, 404)  # GitHub and GitLab answer these where a token may no
 
 ZERO_WIDTH = "\N{ZERO WIDTH SPACE}"
 ACTIVE = re.compile(
-    r"(?<=@)"  # mentions
-    r"|(?<=<)(?!/?(?:details|summary|code)>)"  # all HTML but these tags
-    r"|(?<=:)(?=//)|(?<=\bwww)(?=\.)|(?<=\])(?=[(:\[])"  # links and images
-    r"|^(?=[ \t]*/)",  # commands such as GitLab's quick actions
+    r"(?<=&)"  # character references, which could spell any of the following; GitLab's epics
+    r"|(?<=[@#!~%$^])(?=[^\s#])"  # people, issues, merge requests, labels, milestones, snippets, formulas
+    r"|(?<=(?-i:[A-Z])-)(?=\w)|(?<=[a-z]-)(?=\d)"  # GH-1, CVE-2026-1, and whatever a project has set up
+    r"|(?<=:)(?=[^\s|-])|(?<=/)(?=/)"  # addresses of any scheme, emoji, [issue:1]
+    r"|(?<=[0-9a-f]{6})(?=[0-9a-f])"  # commit hashes
+    r"|(?<=<)(?!/?(?:details|summary)>)"  # all HTML but these tags
+    r"|(?<=www)(?=\.)|(?<=\])(?=[(:\[])|(?<=\[)(?=\[)"  # links and images
+    r"|(?<=``)(?=`)"  # blocks that are drawn, such as diagrams
+    r"|(?<=\\)"  # escapes, which could hide any of these; commands in formulas
+    r"|^(?=[^\S\n]*/)",  # commands such as GitLab's quick actions
     re.IGNORECASE | re.MULTILINE,
 )
 DESCRIPTION = """\
@@ -56,7 +64,7 @@ class Request(NamedTuple):
 
 
 class Api:
-    """JSON over HTTP, with a token that no other address is given."""
+    """JSON over HTTP. The token is sent to this address alone, not to one that it redirects to."""
 
     def __init__(self, address: str, header: str, token: str) -> None:
         self.address = address.rstrip("/")
@@ -66,7 +74,17 @@ class Api:
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Send one request and read the answer.
 
-        Raises NotAllowedError for a token that may not, OSError for any other failure.
+        Args:
+            method: The HTTP method.
+            path: The path after the API's address.
+            body: What to send as JSON; None sends nothing.
+
+        Returns:
+            The JSON of the answer.
+
+        Raises:
+            NotAllowedError: The token has no right to do this.
+            OSError: Any other failure.
         """
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.address}/{path}", data, method=method)
@@ -82,7 +100,7 @@ class Api:
             raise
 
     def all(self, path: str) -> Iterator[Any]:
-        """Every item of a list, page by page."""
+        """Yield every item of a list, page by page."""
         number = 1
         while page := self.ask("GET", f"{path}{'&' if '?' in path else '?'}per_page={PAGE}&page={number}"):
             yield from page
@@ -93,13 +111,16 @@ def main() -> None:
     """Post the file, or say why it was not posted."""
     parser = ArgumentParser(description=__doc__, epilog=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("file", metavar="FILE.md", type=Path)
-    text = parser.parse_args().file.read_text(encoding="utf-8", errors="replace")
+    path = parser.parse_args().file
     try:
+        text = read_comment(path)
         request = _gitlab() if "GITLAB_CI" in os.environ else _github()
         if request is None:
             print("No open pull request is at this commit any more: nothing is posted.")
             return
         print(post(request, text))
+    except FileNotFoundError:
+        print(f"{path}: the run left no such file: nothing is posted.")
     except NotAllowedError as error:
         print(f"The token may not post the comment, which stays in the run's summary and files: {error}")
     except KeyError as error:
@@ -108,9 +129,24 @@ def main() -> None:
         sys.exit(f"error: the comment could not be posted: {error}")
 
 
+def read_comment(path: Path) -> str:
+    """Read the beginning of a file that a stranger's branch left, as much as a comment can hold.
+
+    Raises ValueError for anything but a file of its own: a link could lead to what only this job may read.
+    """
+    if path.is_symlink():
+        raise ValueError(f"{path}: found a link, expected a file")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError(f"{path}: found no regular file, expected one")
+    with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
+        return file.read(LONGEST + 1)
+
+
 def post(request: Request, text: str) -> str:
     """Update the comment that begins with our marker and is by the token's own user, or add one."""
-    body = f"{MARKER}\n{request.origin}\n\n{harmless(text)}"
+    body = f"{MARKER}\n{request.origin}\n\n{disarm(text)}"
     me = _user(request.api)
     for comment in request.api.all(request.comments):
         author = comment.get("user") or comment.get("author") or {}
@@ -121,14 +157,19 @@ def post(request: Request, text: str) -> str:
     return "The comment is posted."
 
 
-def harmless(text: str) -> str:
-    """The text as it is, but that nothing in it acts; cut at `LONGEST` characters."""
-    disarmed = ACTIVE.sub(ZERO_WIDTH, text)
+def disarm(text: str) -> str:
+    """Return the text so that it reads the same and nothing in it acts, cut at `LONGEST` characters.
+
+    Control and format characters are removed, as they could hide what stands there.
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    visible = "".join(c for c in lines if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+    disarmed = ACTIVE.sub(ZERO_WIDTH, visible)
     return disarmed if len(disarmed) <= LONGEST else f"{disarmed[:LONGEST]}\n\n… cut here; the run has all of it."
 
 
 def _user(api: Api) -> str:
-    """The name under which the token posts."""
+    """Return the name under which the token posts."""
     try:
         user = api.ask("GET", "user")
     except NotAllowedError:
@@ -137,7 +178,7 @@ def _user(api: Api) -> str:
 
 
 def _github() -> Request | None:
-    """The open pull request whose head is the commit of the run that the event tells of."""
+    """Return the open pull request whose head is the commit of the run in the event; None without one."""
     repository = os.environ["GITHUB_REPOSITORY"]
     api = Api(os.environ["GITHUB_API_URL"], "Authorization", f"Bearer {os.environ['GITHUB_TOKEN']}")
     run = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))["workflow_run"]
