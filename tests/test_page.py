@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -15,19 +17,26 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 from PIL import Image
-from ruamel.yaml import YAML
-from scipy.stats import binomtest
 
-from pipeline.artifacts import write_npz
-from pipeline.dataset.parts import Part
-from pipeline.errors import InputError
-from pipeline.evaluation.ranking import rank
-from pipeline.evaluation.variance import divide_variance
-from pipeline.params.schema import Claim
-from pipeline.report.page.document import SCRIPTS, TEMPLATES, render
-from pipeline.report.page.source import Source
+from pipeline.config import Published
+from pipeline.data.dataset import Dataset, Split
+from pipeline.evaluation.predictions import SeedPredictions
+from pipeline.evaluation.significance import rank, variance_components
+from pipeline.io import InputError, read_npz, write_npz
+from pipeline.report.page.build import SCRIPTS, TEMPLATES, render
+from pipeline.report.page.charts import LABEL_HEIGHT, SIZE_HEIGHT, accuracy_by_size
+from pipeline.report.page.data import Source
 from pipeline.report.page.sprites import sprite_sheet
-from tests.small_run import CLASSES, MODELS, of_test, small_source, write_small_run
+from pipeline.report.tables import results_table
+from tests.helpers.small_run import (
+    CLASSES,
+    CONFIG,
+    MODELS,
+    best_on_test,
+    correct_on_test,
+    small_source,
+    write_small_run,
+)
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -91,7 +100,7 @@ def test_nothing_is_loaded_from_elsewhere(html: str) -> None:
     assert set(re.findall(r"url\(.(\w+):", style[1])) == {"data"}
 
 
-def test_only_the_pages_own_scripts_may_run_and_no_address_may_be_asked(html: str) -> None:
+def test_only_the_pages_own_scripts_may_run(html: str) -> None:
     (policy,) = (attributes["content"] for tag, attributes in Elements(html).found if "http-equiv" in attributes)
     assert policy
     directives = dict(directive.split(" ", 1) for directive in policy.split("; "))
@@ -104,9 +113,7 @@ def test_equal_inputs_give_an_equal_page(source: Source, html: str) -> None:
     assert render(source) == html
 
 
-def test_twelve_models_that_err_on_three_images_in_ten_and_together_on_all_stay_below_six_megabytes(
-    source: Source, html: str
-) -> None:
+def test_twelve_poor_models_stay_below_six_megabytes(source: Source, html: str) -> None:
     sheet = len(sprite_sheet(source.images["test"])) / 200 * 10_000  # a larger sheet needs no more an image
     mistakes = 12 * 3_000 * (4 + 1 + 10)  # bytes of position, predicted class and probabilities
     assert len(html.encode()) + (sheet + mistakes) * 4 / 3 < 6e6
@@ -121,19 +128,20 @@ def test_the_table_shows_the_scores(source: Source, html: str) -> None:
         f1 = f"{scores['f1_macro']} % {scores['f1_macro_low']}–{scores['f1_macro_high']}"
         row = rows[result.name]
         assert row[1] == accuracy
-        assert row[3:6] == [str(len(result.right)), f1, f"{result.parameters:,}"]
-        assert row[7] == "2 of 3"
-    assert rows["cnn1"][8] == "91.6 % article C"
-    assert rows["mlp"][8] == "–"
+        ensemble = f"{scores['ensemble_accuracy']} %" if "ensemble_accuracy" in scores else "–"
+        assert row[3:7] == [str(len(result.correct)), ensemble, f1, f"{result.run.parameters:,}"]
+        assert row[8] == "2 of 3"
+    assert rows["cnn1"][9] == "91.6 % article C"
+    assert rows["mlp"][9] == "–"
     assert "±" in rows["cnn1"][1]
     assert "±" not in rows["single_layer"][1]
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_mistake_is_there_the_most_confident_first(data: Path, html: str, name: str) -> None:
+def test_every_mistake_is_there_most_confident_first(data: Path, html: str, name: str) -> None:
     page = script_data(html)
     (model,) = (model for model in page["models"] if model["name"] == name)
-    labels, probabilities = of_test(data, name)
+    labels, probabilities = best_on_test(data, name)
     wrong = [image for image in range(200) if probabilities[image].argmax() != labels[image]]
     wrong.sort(key=lambda image: -probabilities[image].max())
     positions = integers(model["mistakes"], "<u4")
@@ -161,50 +169,42 @@ def test_each_misclassified_image_is_in_the_picture_once(source: Source, data: P
         np.testing.assert_allclose(tiles[position].astype(int), image, atol=255 / 31 / 2 + 1)
 
 
-def right_of(data: Path, name: str) -> npt.NDArray[np.bool_]:
-    """Which test images each seed gets right, (seeds, 200), straight from the archive."""
-    with np.load(data / f"predictions/{name}.npz") as archive:
-        return np.asarray(archive["test_probabilities"].argmax(axis=2) == archive["test_labels"])
-
-
 def test_each_two_models_are_compared_over_their_seeds(data: Path, html: str) -> None:
     page = script_data(html)
-    right = [right_of(data, name) for name in MODELS]
+    right = [correct_on_test(data, name) for name in MODELS]
     assert [(pair["first"], pair["second"]) for pair in page["comparisons"]] == list(combinations(range(4), 2))
     for pair in page["comparisons"]:
         first, second = right[pair["first"]], right[pair["second"]]
         assert pair["difference"] == pytest.approx(first.mean() - second.mean())
-        if len(first) == len(second) == 1:
-            only = np.sum(first & ~second), np.sum(second & ~first)
-            assert pair["pValue"] == pytest.approx(binomtest(only[0], sum(only)).pvalue)
+        assert pair["test"] == "t-test"  # single seeds get the variance of the models with several
         assert pair["pValue"] <= pair["corrected"]
-        assert pair["toldApart"] == (pair["corrected"] < 0.05)
+        assert pair["significant"] == (pair["corrected"] < 0.05)
 
 
-def test_models_that_cannot_be_told_apart_are_named_below_the_table(raw_folder: Path, tmp_path: Path) -> None:
+def test_tied_models_are_named_below_the_table(raw_folder: Path, tmp_path: Path) -> None:
     models = {"poor": 0.5, "cnn1": 2.0, "mlp": 2.0}
     write_small_run(raw_folder, tmp_path, models)
     html = render(small_source(tmp_path, list(models)))
     said = re.search('<p class="note" id="groups">(.*?)</p>', html)
     assert said
-    accurate = sorted(["cnn1", "mlp"], key=lambda name: -right_of(tmp_path, name).mean())
-    assert re.sub("<.*?>", "", said[1]) == f"Not told apart: {accurate[0]} and {accurate[1]}."
+    accurate = sorted(["cnn1", "mlp"], key=lambda name: -correct_on_test(tmp_path, name).mean())
+    assert re.sub("<.*?>", "", said[1]) == f"No significant difference within: {accurate[0]} and {accurate[1]}."
     ranks = {row[0]: row[2] for row in cells(html, "results")}
     assert ranks == {"poor": "3", "cnn1": "1–2", "mlp": "1–2"}
 
 
-def test_the_seeds_share_of_the_variance_is_told(data: Path, html: str) -> None:
-    right = [right_of(data, name) for name in MODELS]
-    variance = divide_variance(right, rank(right))
+def test_the_variance_components_are_shown(data: Path, html: str) -> None:
+    correct = [correct_on_test(data, name) for name in MODELS]
+    variance = variance_components(correct, rank(correct))
     assert variance.seed is not None
-    assert variance.seed_reach is not None
+    assert variance.repeatability_limit is not None
     assert variance.architecture is not None
-    parts = {"test images drawn": variance.images, "seed": variance.seed, "architecture": variance.architecture}
-    total = sum(parts.values())
+    components = {"test images": variance.images, "seed": variance.seed, "architecture": variance.architecture}
+    total = sum(components.values())
     assert cells(html, "variance") == [
-        [name, f"{100 * part**0.5:.2f}", f"{100 * part / total:.1f} %"] for name, part in parts.items()
+        [name, f"{100 * one**0.5:.2f}", f"{100 * one / total:.1f} %"] for name, one in components.items()
     ]
-    assert f"<b>{100 * variance.seed_reach:.2f} points</b>" in html
+    assert f"<b>{100 * variance.repeatability_limit:.2f} points</b>" in html
     chart = json.loads(Elements(html).texts["page-charts"])["seeds"]
     seeds = [row for rows in chart["datasets"].values() for row in rows if "points" in row]
     assert [(row["model"], row["seed"]) for row in seeds] == [
@@ -215,23 +215,21 @@ def test_the_seeds_share_of_the_variance_is_told(data: Path, html: str) -> None:
         ("mlp", 1),
     ]
     for row in seeds:
-        model = right_of(data, row["model"])
+        model = correct_on_test(data, row["model"])
         assert row["points"] == pytest.approx(100 * (model[row["seed"]].mean() - model.mean()), abs=1e-5)
 
 
-def test_where_each_model_has_one_seed_the_page_says_that_the_chance_of_training_is_left_out(
-    raw_folder: Path, tmp_path: Path
-) -> None:
+def test_with_single_seeds_the_page_says_what_is_left_out(raw_folder: Path, tmp_path: Path) -> None:
     models = {"dense128": 2.0, "single_layer": 1.0}
     write_small_run(raw_folder, tmp_path, models)
     html = render(small_source(tmp_path, list(models)))
-    assert "those of a model with one seed leave out the chance of training" in html
-    assert "Each model has one seed, so this is not known" in html
+    assert "With a single seed, intervals and ranks do not include training variance." in html
+    assert "Every model has a single seed, so seed variance cannot be estimated." in html
     assert [row[2] for row in cells(html, "variance")] == ["–"] * 3
     assert 'id="seeds"' not in html
 
 
-def test_the_data_section_counts_images_and_names_the_pixels_before_and_after(html: str) -> None:
+def test_the_data_section_counts_images_and_pixels(html: str) -> None:
     rows = cells(html, "ranges")
     assert [row[:4] for row in rows] == [
         ["train", "480", "0", "255"],
@@ -244,36 +242,34 @@ def test_the_data_section_counts_images_and_names_the_pixels_before_and_after(ht
 def test_duplicates_are_counted_and_left_out(source: Source, data: Path, html: str) -> None:
     rows = {row[0]: row for row in cells(html, "duplicates")}
     assert rows["across training and test"][1] == "1"  # test image 7 is training image 3
-    repeated = set(source.duplicates.loc[source.duplicates["second_part"] == "test", "second"])
+    repeated = set(source.duplicates.loc[source.duplicates["split_b"] == "test", "index_b"])
     assert 7 in repeated
     accuracies = {row[0]: row[1:3] for row in cells(html, "without-duplicates")}
     for result in source.results:
-        right = right_of(data, result.name)
+        right = correct_on_test(data, result.name)
         kept = [right[:, image] for image in range(200) if image not in repeated]
         assert accuracies[result.name] == [f"{100 * right.mean():.2f} %", f"{100 * np.mean(kept):.2f} %"]
 
 
-def test_where_all_test_images_are_repeated_there_is_no_accuracy_without_them(source: Source) -> None:
-    pairs = pd.DataFrame(
-        {"first_part": "train", "first": 0, "second_part": "test", "second": range(200), "distance": 1.0}
-    )
+def test_repeated_test_images_alone_leave_no_accuracy(source: Source) -> None:
+    pairs = pd.DataFrame({"split_a": "train", "index_a": 0, "split_b": "test", "index_b": range(200), "rmse": 1.0})
     rows = cells(render(replace(source, duplicates=pairs)), "without-duplicates")
     assert [row[2:] for row in rows] == [["–", "–"]] * len(MODELS)
 
 
-def test_doubtful_labels_come_from_the_model_with_the_best_validation_accuracy(html: str) -> None:
-    assert re.search(r"on probabilities of <b>cnn1</b>", html)
-    assert re.search(r"<b>Validation</b>: \d+ of 120 labels doubtful", html)
-    assert re.search(r"<b>Test</b>: \d+ of 200 labels doubtful", html)
+def test_label_issues_come_from_the_best_validation_model(html: str) -> None:
+    assert re.search(r"with the probabilities of <b>cnn1</b>", html)
+    assert re.search(r"<b>Validation</b>: \d+ label issues? in 120 images", html)
+    assert re.search(r"<b>Test</b>: \d+ label issues? in 200 images", html)
 
 
-def test_names_and_claims_are_text_whatever_is_in_them(data: Path, raw_folder: Path, tmp_path: Path) -> None:
+def test_names_and_claims_are_escaped(data: Path, raw_folder: Path, tmp_path: Path) -> None:
     models = {HOSTILE: 2.0, "cnn1": 1.0}
     write_small_run(raw_folder, tmp_path, models)
     classes = [HOSTILE, "</script><script>alert(2)</script>", "\"'`${x}", *CLASSES[3:]]
     source = small_source(tmp_path, list(models), classes)
-    claim = Claim(article="<b>", claim=HOSTILE, accuracy=None)
-    html = render(replace(source, claims={"cnn1": claim}))
+    claim = Published(article="<b>", claim=HOSTILE, accuracy=None)
+    html = render(replace(source, published={"cnn1": claim}))
     elements = Elements(html).found
     assert not [tag for tag, _ in elements if tag == "img"]
     assert not [attributes for _, attributes in elements if any(name.startswith("on") for name in attributes)]
@@ -282,16 +278,16 @@ def test_names_and_claims_are_text_whatever_is_in_them(data: Path, raw_folder: P
     assert script_data(html)["classes"] == classes
 
 
-def test_without_claims_there_is_no_column_for_them(source: Source) -> None:
-    html = render(replace(source, claims={}))
-    assert "source’s claim" not in html.lower()
-    assert {len(row) for row in cells(html, "results")} == {8}
+def test_without_published_results_there_is_no_column(source: Source) -> None:
+    html = render(replace(source, published={}))
+    assert "published accuracy" not in html.lower()
+    assert {len(row) for row in cells(html, "results")} == {9}
 
 
 @pytest.mark.parametrize(
     ("background", "rule"), [("dark", None), ("light", "invert(calc(1 - var(--invert)))"), (None, "none")]
 )
-def test_pictures_are_inverted_to_suit_the_pages_ground_where_the_images_have_a_background(
+def test_pictures_are_inverted_to_suit_the_page(
     source: Source, background: Literal["dark", "light"] | None, rule: str | None
 ) -> None:
     html = render(replace(source, background=background))
@@ -300,10 +296,11 @@ def test_pictures_are_inverted_to_suit_the_pages_ground_where_the_images_have_a_
 
 def test_pictures_of_images_in_colour_are_in_colour(source: Source) -> None:
     images = {
-        part: np.repeat(grey, 3, axis=-1) // np.array([1, 2, 4], np.uint8) for part, grey in source.images.items()
+        file: np.repeat(grey, 3, axis=-1) // np.array([1, 2, 4], np.uint8) for file, grey in source.images.items()
     }
-    parts = {name: Part(np.repeat(part.images, 3, axis=-1), part.labels) for name, part in source.parts.items()}
-    html = render(replace(source, images=images, parts=parts, background=None))
+    splits = {name: Split(np.repeat(of.images, 3, axis=-1), of.labels) for name, of in source.dataset.splits.items()}
+    datasets = {"standard": Dataset(splits, source.dataset.normalization)}
+    html = render(replace(source, images=images, datasets=datasets, background=None))
     page = script_data(html)
     encoded = re.search(r"url\(.data:image/webp;base64,([^\"]+)", html)
     assert encoded
@@ -319,14 +316,14 @@ def test_predictions_of_other_images_are_refused(raw_folder: Path, tmp_path: Pat
         arrays = dict(archive)
     arrays["test_labels"] = arrays["test_labels"][::-1].copy()
     write_npz(tmp_path / "predictions/cnn1.npz", arrays)
-    with pytest.raises(InputError, match=r"cnn1\.npz, test_labels: found others than in .*prepared\.npz"):
+    with pytest.raises(InputError, match=r"cnn1\.npz, test_labels: found other labels than in .*prepared\.npz"):
         small_source(tmp_path, ["cnn1"])
 
 
 def test_duplicates_of_other_images_are_refused(raw_folder: Path, tmp_path: Path) -> None:
     write_small_run(raw_folder, tmp_path, {"cnn1": 2.0})
-    (tmp_path / "duplicates.csv").write_text("first_part,first,second_part,second,distance\ntrain,3,test,200,0.0\n")
-    with pytest.raises(InputError, match=r"duplicates\.csv, second: found an image that is not in .*prepared\.npz"):
+    (tmp_path / "duplicates.csv").write_text("split_a,index_a,split_b,index_b,rmse\ntrain,3,test,200,0.0\n")
+    with pytest.raises(InputError, match=r"duplicates\.csv, index_b: found an image that is not in .*prepared\.npz"):
         small_source(tmp_path, ["cnn1"])
 
 
@@ -334,7 +331,7 @@ def test_duplicates_of_other_images_are_refused(raw_folder: Path, tmp_path: Path
     ("name", "stage"),
     [
         ("prepared.npz", "preprocess"),
-        ("split.npz", "split"),
+        ("splits/standard.npz", "split@standard"),
         ("duplicates.csv", "duplicates"),
         ("dataset.json", "preprocess"),
     ],
@@ -342,15 +339,78 @@ def test_duplicates_of_other_images_are_refused(raw_folder: Path, tmp_path: Path
 def test_an_absent_file_is_named_with_its_stage(raw_folder: Path, tmp_path: Path, name: str, stage: str) -> None:
     write_small_run(raw_folder, tmp_path, {"cnn1": 2.0})
     (tmp_path / name).unlink()
-    with pytest.raises(InputError, match=rf"{name}: found no such file; `dvc repro {stage}` makes it"):
+    with pytest.raises(InputError, match=rf"{name}: file not found; run `dvc repro {stage}`"):
         small_source(tmp_path, ["cnn1"])
 
 
-def test_the_report_declares_the_files_of_the_page_and_uses_each() -> None:
-    stages = YAML(typ="safe", pure=True).load(Path("dvc.yaml"))["stages"]
-    there = {path.name for path in TEMPLATES.iterdir()}
-    assert there == {"index.html.j2", "page.css", *SCRIPTS}
-    declared = {
-        Path(path).name for path in stages["report"]["deps"] if path.startswith("pipeline/report/page/templates/")
-    }
-    assert declared == there
+def test_the_templates_are_all_used() -> None:
+    assert {path.name for path in TEMPLATES.iterdir()} == {"index.html.j2", "page.css", *SCRIPTS}
+
+
+def test_the_script_is_valid_javascript(tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    script = tmp_path / "page.mjs"
+    script.write_text("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS))
+    checked = subprocess.run([node, "--check", script], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_the_data_and_the_settings_are_named(source: Source, html: str) -> None:
+    text = " ".join(re.sub("<.*?>", "", html).split())
+    assert "600 training and 200 test images in 10 classes" in text
+    assert f"SHA-256 of data/prepared.npz: {source.digest}…" in text
+    assert "Split: standard." in text
+    assert "Trained with jax on CPU:0 (Model T, 2 cores)." in text
+    settings = dict(cells(html, "settings"))
+    assert list(settings) == list(MODELS)
+    assert "optimizer.learning_rate 0.001" in settings["mlp"]
+
+
+def test_with_two_splits_the_data_are_those_of_the_best_model(raw_folder: Path, tmp_path: Path) -> None:
+    write_small_run(raw_folder, tmp_path, {"cnn1": 2.0, "mlp": 4.0})
+    everything, labels = np.arange(600), read_npz(tmp_path / "prepared.npz")["train_labels"]
+    other = {"train": everything[60:], "validation": everything[:60]}
+    write_npz(tmp_path / "splits/small.npz", other | {"offset": np.float32(0), "scale": np.float32(255)})
+    path = tmp_path / "predictions/mlp.npz"
+    arrays = read_npz(path)
+    probabilities = np.eye(10, dtype=np.float32)[labels[None, :60]].repeat(2, axis=0)
+    arrays |= {"validation_labels": labels[:60], "validation_probabilities": probabilities}
+    write_npz(path, arrays)
+    run = tmp_path / "runs/mlp.json"
+    run.write_text(re.sub(r'"seed": \d,', '"seed": 0,', run.read_text(), count=1))
+    configs = {"cnn1": CONFIG, "mlp": CONFIG.model_copy(update={"split": "small"})}
+    html = render(small_source(tmp_path, ["cnn1", "mlp"], configs=configs))
+    text = " ".join(re.sub("<.*?>", "", html).split())
+    assert "divided in 2 ways (small, standard)" in text
+    assert "those of the split small, used by mlp, the model with the best validation accuracy" in text
+    assert [row[:2] for row in cells(html, "ranges")] == [["train", "540"], ["validation", "60"], ["test", "200"]]
+    assert re.search(r"<b>Validation</b>: \d+ label issues? in 60 images", html)
+
+
+def test_a_split_with_one_class_says_why_there_are_no_issues(source: Source) -> None:
+    labels = np.zeros(200, np.uint8)
+    results = [
+        replace(
+            result,
+            predictions=dict(result.predictions)
+            | {"test": SeedPredictions(labels, result.predictions["test"].probabilities)},
+        )
+        for result in source.results
+    ]
+    html = render(replace(source, results=results))
+    assert "<b>Test</b>: not searched" in html
+    assert "The method compares classes and could not be used on this split: all labels are equal." in html
+
+
+def test_labels_of_models_of_one_size_do_not_overlap(source: Source) -> None:
+    results = [
+        replace(result, run=result.run.model_copy(update={"parameters": 1000})) for result in source.results[:1] * 4
+    ]
+    table = results_table([replace(one, name=f"model{index}") for index, one in enumerate(results)], {})
+    chart = accuracy_by_size(table).to_dict()
+    rows = next(rows for rows in chart["datasets"].values() if len(rows) == 4 and "dy" in rows[0])
+    offsets = sorted(row["dy"] for row in rows)
+    assert np.diff(offsets).min() >= LABEL_HEIGHT - 0.2
+    assert offsets[-1] < SIZE_HEIGHT

@@ -76,8 +76,9 @@ def accuracies(table: pd.DataFrame) -> Chart:
     published = base.mark_point(shape="diamond", size=70, strokeWidth=2, opacity=1, color=ORANGE).encode(
         x=alt.X("published_accuracy:Q"), tooltip=tips
     )
-    description = "Test accuracy of each model with its 95 % interval, and the published accuracy"
-    layers = [interval, point, published] if rows["published_accuracy"].notna().any() else [interval, point]
+    layers, description = [interval, point], "Test accuracy of each model with its 95 % interval"
+    if rows["published_accuracy"].notna().any():
+        layers, description = [*layers, published], f"{description}, and the published accuracy"
     return style(alt.layer(*layers), ROW * len(order), description)
 
 
