@@ -7,13 +7,15 @@ from pipeline.config import load_config
 from pipeline.data.dataset import check_disjoint, load_prepared
 from pipeline.data.description import load_description
 from pipeline.data.split import normalization_statistics, stratified_split
-from pipeline.io import run, write_npz
+from pipeline.io import InputError, run, write_npz
 
 
 def main() -> None:
     """Write ``data/splits/NAME.npz``."""
     name = sys.argv[1]
     config = load_config()
+    if name not in config.splits:
+        raise InputError(f"params.yaml: splits: found no {name}, expected one of {', '.join(config.splits)}")
     split, method = config.splits[name], config.data.normalization
     prepared = load_prepared(Path("data/prepared.npz"))
     labels = prepared["train_labels"]
