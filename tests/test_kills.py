@@ -15,8 +15,8 @@ from pathlib import Path
 
 import psutil
 
-from pipeline.artifacts import PARTIAL, read_json
-from tests.clone import ENVIRONMENT, Clone, clone_working_tree
+from pipeline.io import PARTIAL, read_json
+from tests.helpers.clone import ENVIRONMENT, Clone, clone_working_tree
 
 KILLS = int(os.environ.get("KILLS", "1"))
 SEED = os.environ.get("KILLS_SEED") or str(random.SystemRandom().randrange(10**6))
@@ -25,7 +25,7 @@ SEED = os.environ.get("KILLS_SEED") or str(random.SystemRandom().randrange(10**6
 STAGES = [
     ("download", 0.8),
     ("preprocess", 0.8),
-    ("split", 1.8),
+    ("split@article_d", 1.8),
     ("duplicates", 1.6),
     ("train@mlp", 8.0),
     ("evaluate@mlp", 1.8),
@@ -74,7 +74,9 @@ def killed(clone: Clone, command: list[str], stage: str, moment: float, kill: Ki
                 found = kill(dvc)
                 dvc.communicate()
                 return found
-    if dvc.returncode != 0:  # the last kill came while DVC itself was writing: what docs/faults.md says to do then
+    if (
+        dvc.returncode != 0
+    ):  # the last kill came while DVC itself was writing: what docs/troubleshooting.md says to do then
         assert "dvc.lock" in "".join(printed) or "RWLock" in "".join(printed), printed
         for name in ("dvc.lock", ".dvc/tmp/rwlock"):
             (clone.folder / name).unlink(missing_ok=True)
