@@ -1,4 +1,4 @@
-"""What GitHub and GitLab run: nothing that is not pinned, no right that is not needed."""
+"""GitHub and GitLab run nothing that is not pinned, with no right that is not needed."""
 
 import re
 from pathlib import Path
@@ -49,3 +49,19 @@ def test_no_text_of_an_event_is_pasted_into_a_shell(path: Path) -> None:
     for job in read(path)["jobs"].values():
         for step in job["steps"]:
             assert "${{" not in step.get("run", "")
+
+
+def test_what_a_branch_left_is_read_by_the_tool_alone() -> None:
+    """The tool refuses links, which could lead to what only the writing job may read."""
+    posts = [step["run"] for step in read(Path(".github/workflows/review-comment.yml"))["jobs"]["comment"]["steps"][2:]]
+    assert posts == ['python3 tools/post_comment.py "$RUNNER_TEMP/review/review.md"']
+    assert read(Path(".gitlab-ci.yml"))["comment"]["script"] == ["python3 tools/post_comment.py review.md"]
+
+
+def test_both_reviews_run_the_stages_that_train_nothing() -> None:
+    gitlab = read(Path(".gitlab-ci.yml"))["review"]
+    steps = read(Path(".github/workflows/review.yml"))["jobs"]["review"]["steps"]
+    (github,) = (step["env"]["STAGES"] for step in steps if step.get("name") == "Review")
+    assert github == "${{ vars.REVIEW_RUN || '" + gitlab["variables"]["REVIEW_RUN"] + "' }}"
+    stages = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]
+    assert set(gitlab["variables"]["REVIEW_RUN"].split()) <= set(stages) - {"train"}
