@@ -1,12 +1,12 @@
-"""A changed file in DVC's cache or in a remote is found as docs/faults.md says, and made or refused anew."""
+"""A changed file in DVC's cache or in a remote is found as docs/troubleshooting.md says, and made or refused anew."""
 
 import hashlib
 import shutil
 import subprocess
 from pathlib import Path
 
-from tests.clone import ENVIRONMENT, Clone
-from tests.documentation import run_page
+from tests.helpers.clone import ENVIRONMENT, Clone
+from tests.helpers.documentation import run_page
 
 
 def tamper(cache: Path, path: Path) -> None:
@@ -29,10 +29,10 @@ def test_a_changed_object_is_found_and_made_again(clone: Clone) -> None:
         tamper(clone.folder / ".dvc/cache", path)
     predictions.unlink()  # the page's first commands restore it, as it is in the cache
 
-    printed = run_page(clone, "docs/faults.md")
+    printed = run_page(clone, "docs/troubleshooting.md")
 
     assert predictions.read_bytes() != before
-    status = " ".join(printed[-1].split())
+    status = " ".join(printed["check-cache"].split())
     assert "not in cache: data/predictions/mlp.npz" in status
     assert "not in cache: data/raw" in status
     assert clone.dvc("repro", "evaluate@mlp").ran == {"download", "train@mlp"}  # and not the stages after them
@@ -42,13 +42,12 @@ def test_a_changed_object_is_found_and_made_again(clone: Clone) -> None:
 def test_a_changed_object_of_a_remote_is_not_pulled(clone: Clone, tmp_path: Path) -> None:
     clone.run("dvc", "remote", "add", "--default", "storage", str(tmp_path / "storage"))
     clone.run("dvc", "remote", "modify", "storage", "verify", "true")
-    clone.run("dvc", "push", "split")
-    tamper(tmp_path / "storage", clone.folder / "data/split.npz")
+    clone.run("dvc", "push", "split@article_d")
+    tamper(tmp_path / "storage", clone.folder / "data/splits/article_d.npz")
     shutil.rmtree(clone.folder / ".dvc/cache")
-    (clone.folder / "data/split.npz").unlink()
-    pulled = subprocess.run(
-        ["dvc", "pull", "split"], cwd=clone.folder, env=ENVIRONMENT, check=False, capture_output=True, text=True
-    )
+    (clone.folder / "data/splits/article_d.npz").unlink()
+    pull = ["dvc", "pull", "split@article_d"]
+    pulled = subprocess.run(pull, cwd=clone.folder, env=ENVIRONMENT, check=False, capture_output=True, text=True)
     assert pulled.returncode != 0
     assert "failed to pull data" in pulled.stderr
-    assert not (clone.folder / "data/split.npz").exists()
+    assert not (clone.folder / "data/splits/article_d.npz").exists()

@@ -1,5 +1,6 @@
 """The review of a pull request: real DVC and git, a bare repository between the author's clone and the reviewer's."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.clone import ENVIRONMENT, ROOT, Clone
-from tests.documentation import run_page
+from tests.helpers.clone import ENVIRONMENT, ROOT, Clone, Repro, add_frontier
+from tests.helpers.documentation import run_page
 
 
 def review(clone: Clone, *options: str) -> tuple[int, str, list[str]]:
@@ -50,11 +51,10 @@ def percent(clone: Clone, revision: str, metric: str, name: str) -> str:
     return f"{100 * metrics['test'][metric]:.2f} %"
 
 
-def test_a_branch_that_makes_it_worse_fails_and_the_way_back_passes(author: Clone, tmp_path: Path) -> None:
+def test_a_worse_branch_fails_and_the_way_back_passes(author: Clone, tmp_path: Path) -> None:
     params = author.params()
     params["models"]["dense128"]["optimizer"]["learning_rate"] = 1e-6
-    for section in (params["models"], params["report"]["claims"]):
-        del section["cnn1"]
+    del params["models"]["cnn1"]
     author.write_params(params)
     author.run("git", "rm", "--quiet", "metrics/cnn1.json")
     author.dvc("repro")
@@ -92,9 +92,7 @@ def test_a_branch_that_makes_it_worse_fails_and_the_way_back_passes(author: Clon
     assert row(comment, "`cnn1`, new")[1:4] == ["–", percent(author, "main", "accuracy", "cnn1"), ""]
 
 
-def test_another_candidate_is_compared_with_the_one_before_and_the_gate_can_be_set(
-    author: Clone, tmp_path: Path
-) -> None:
+def test_another_candidate_is_compared_with_the_one_before(author: Clone, tmp_path: Path) -> None:
     author.change("model", "mlp")
     author.dvc("repro", "candidate")
     author.commit("mlp as the candidate")
@@ -109,7 +107,7 @@ def test_another_candidate_is_compared_with_the_one_before_and_the_gate_can_be_s
 
 def test_stale_results_are_refused_with_stage_and_reason(fresh_clone: Clone) -> None:
     fresh_clone.replace("pipeline/architectures/cnn1.py", "Dropout(0.5)", "Dropout(0.4)")
-    fresh_clone.change("models.mlp.nodes", 32)
+    fresh_clone.change("models.mlp.units", 32)
     fresh_clone.replace("metrics/dense128.json", '"accuracy": 0.', '"accuracy": 0.9')
     status, comment, lines = review(fresh_clone, "--base", "HEAD")
     assert status == 1
@@ -150,11 +148,97 @@ def test_results_that_were_left_behind_are_stale(fresh_clone: Clone) -> None:
 
 
 def test_wrong_parameters_are_named_first(fresh_clone: Clone) -> None:
-    fresh_clone.change("split.validation", 2)
-    status, comment, lines = review(fresh_clone, "--base", "HEAD")
+    fresh_clone.change("models.mlp.epochs", -2)
+    status, comment, lines = review(fresh_clone, "--base", "HEAD", "--output", "review.md")
     assert status == 2
-    assert re.fullmatch(r"error: params\.yaml:\d+: split\.validation: found 2, expected: .*", lines[0])
-    assert f"**Not reviewed.**\n\n- `{lines[0].removeprefix('error: ')}`" in comment
+    assert re.fullmatch(r"error: params\.yaml:\d+: models\.mlp\.epochs: found -2, expected: .*", lines[0])
+    assert comment == ""
+    written = (fresh_clone.folder / "review.md").read_text(encoding="utf-8")
+    assert f"**Not reviewed.**\n\n- `{lines[0].removeprefix('error: ')}`" in written
+
+
+@pytest.mark.parametrize("base", ["main&#64;org", "5f" * 20, "--output=x", "main..HEAD", ""])
+def test_an_unknown_base_is_named_in_plain_text(fresh_clone: Clone, base: str) -> None:
+    status, comment, (line,) = review(fresh_clone, f"--base={base}")
+    assert (status, comment) == (2, "")
+    assert line.startswith(f"error: --base: found {base!r}, expected a branch or commit with history in common")
+    assert "force push removed" in line
+
+
+def test_a_shallow_clone_is_told_what_it_lacks(author: Clone, tmp_path: Path) -> None:
+    author.run("git", "commit", "--quiet", "--allow-empty", "--message", "A change")
+    author.run("git", "clone", "--quiet", "--depth=1", f"file://{author.folder}", str(tmp_path / "shallow"))
+    shallow = Clone(tmp_path / "shallow")
+    base = author.run("git", "rev-parse", "main").strip()
+    status, _, (line,) = review(shallow, "--base", base)
+    assert status == 2
+    assert line.endswith("this clone lacks older commits, which `git fetch --unshallow` brings")
+    shallow.run("git", "fetch", "--quiet", "--unshallow")
+    assert review(shallow, "--base", base)[0] == 0
+
+
+def test_a_first_push_has_no_base(fresh_clone: Clone) -> None:
+    status, comment, (line,) = review(fresh_clone, "--base", "0" * 40)
+    assert status == 0
+    assert line == "passed: the results are those of the code; there is no base to compare them with"
+    assert "There is no base to compare them with." in comment
+    fresh_clone.change("models.mlp.epochs", 2)
+    assert review(fresh_clone, "--base", "0" * 40)[0] == 1
+
+
+@pytest.mark.parametrize("value", ["true", "1e300", "-0.5", "9" * 400, "NaN", '"0.9"', "9" * 5000])
+def test_what_is_no_score_is_no_figure(fresh_clone: Clone, value: str) -> None:
+    metrics = fresh_clone.folder / "metrics/candidate.json"
+    metrics.write_text(re.sub(r'("f1_macro(_low)?": )[^,\n]*', rf"\g<1>{value}", metrics.read_text()))
+    lock = fresh_clone.folder / "dvc.lock"
+    digest = hashlib.md5(metrics.read_bytes(), usedforsecurity=False).hexdigest()
+    lock.write_text(re.sub(r"(path: metrics/candidate.json\n.*\n +md5: ).*", rf"\g<1>{digest}", lock.read_text()))
+    fresh_clone.commit("Odd figures")
+    status, comment, lines = review(fresh_clone, "--base", "HEAD~1")
+    assert status in (1, 2)
+    assert status == 2 or lines[-1] == "failed: The candidate has no macro F1 from 0 to 1 on the test images here."
+    assert "%" not in "".join(re.findall(r"\*\*Failed.*", comment))
+
+
+def test_reworded_code_passes_and_is_named(author: Clone, tmp_path: Path) -> None:
+    author.replace("pipeline/architectures/cnn1.py", '"""', '"""Reworded: ')
+    author.commit("docs: reword")
+    status, comment, lines = review(pull(author, tmp_path, "change"), "--base", "origin/main")
+    assert status == 0, lines
+    assert "have changed in `pipeline/architectures/cnn1.py`. `make accept-comments`" in comment
+
+
+def test_accepted_comments_run_nothing(author: Clone) -> None:
+    author.replace("pipeline/training/train.py", '"""', '"""Reworded: ')
+    author.run("python", "-m", "tools.accept_comments")
+    assert author.dvc("repro") == Repro(set(), set())
+    author.replace("pipeline/architectures/cnn1.py", "Dropout(0.5)", "Dropout(0.4)")
+    with pytest.raises(AssertionError, match=r"pipeline/architectures/cnn1\.py: build"):
+        author.run("python", "-m", "tools.accept_comments")
+
+
+def test_both_pipelines_are_reviewed(author: Clone, tmp_path: Path) -> None:
+    add_frontier(author, "airbench_small")
+    author.dvc("repro", "--single-item", "frontier/dvc.yaml:train@airbench_small")
+    author.dvc("repro", "--single-item", "frontier/dvc.yaml:evaluate@airbench_small")
+    author.commit("Results of the frontier")
+    status, _, lines = review(pull(author, tmp_path, "change"), "--base", "origin/main")
+    assert status == 1
+    assert lines == ["stale: frontier/dvc.yaml:report: frontier/dvc.lock has no results of it"]
+    author.dvc("repro", "--all-pipelines")
+    author.commit("And of its report")
+    shutil.rmtree(tmp_path / "change")
+    status, comment, lines = review(pull(author, tmp_path, "change"), "--base", "origin/main")
+    assert status == 0, lines
+    assert row(comment, "`airbench_small`, new")
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not in a git repository")
+def test_the_committed_repository_has_no_stale_result(tmp_path: Path) -> None:
+    """The branch without a change passes, in a clean clone of what is committed here."""
+    Clone(ROOT).run("git", "clone", "--quiet", f"file://{ROOT}", str(tmp_path / "clone"))
+    status, _, lines = review(Clone(tmp_path / "clone"), "--base", "HEAD")
+    assert (status, lines[:-1]) == (0, [])
 
 
 def test_the_workflow_brings_outputs_from_the_remote(author: Clone, tmp_path: Path) -> None:
@@ -165,10 +249,13 @@ def test_the_workflow_brings_outputs_from_the_remote(author: Clone, tmp_path: Pa
     (reviewer.folder / ".venv").symlink_to(Path(sys.executable).parents[1])
     workflow = YAML(typ="safe", pure=True).load(ROOT / ".github/workflows/review.yml")
     (step,) = (step for step in workflow["jobs"]["review"]["steps"] if step.get("name") == "Review")
-    stages = "ensemble evaluate evaluate_ensemble evaluate_student report"
-    settings = {"BASE": "origin/main", "MAX_DROP": "interval", "RESTORE": stages}
+    settings = {"BASE": "origin/main", "MAX_DROP": "interval", "STAGES": "evaluate report"}
     assert set(step["env"]) == set(settings)
-    reviewer.run("env", *(f"{name}={value}" for name, value in settings.items()), "bash", "-euc", step["run"])
+    pull_request, push = ({**settings, "GITHUB_EVENT_NAME": name} for name in ("pull_request", "push"))
+    push |= {"BASE": "5f" * 20, "MAX_DROP": "none"}  # a commit that a force push removed
+    reviewer.run("env", *(f"{name}={value}" for name, value in push.items()), "bash", "-euc", step["run"])
+    assert "There is no base to compare them with." in (reviewer.folder / "review.md").read_text(encoding="utf-8")
+    reviewer.run("env", *(f"{name}={value}" for name, value in pull_request.items()), "bash", "-euc", step["run"])
     comment = (reviewer.folder / "review.md").read_text(encoding="utf-8")
     assert "All outputs are in the cache." in comment
     assert (reviewer.folder / "data/models/cnn1/model.keras").exists()
@@ -176,12 +263,12 @@ def test_the_workflow_brings_outputs_from_the_remote(author: Clone, tmp_path: Pa
 
 
 def test_the_commands_of_the_page(clone: Clone) -> None:
-    printed = "".join(run_page(clone, "docs/pull-requests.md"))
+    printed = "".join(run_page(clone, "docs/pull-requests.md").values())
     assert "candidate: `dense128` to `cnn1`" in printed
     assert "usage: python -m pipeline review" in printed
 
 
-def test_without_the_remote_the_cache_serves_and_what_it_lacks_is_made(author: Clone, tmp_path: Path) -> None:
+def test_without_a_remote_what_the_cache_lacks_is_made(author: Clone, tmp_path: Path) -> None:
     author.run("dvc", "remote", "add", "--default", "storage", str(tmp_path / "nowhere"))
     author.commit("A remote that a fork cannot read")
     reviewer = pull(author, tmp_path, "change")
@@ -190,7 +277,7 @@ def test_without_the_remote_the_cache_serves_and_what_it_lacks_is_made(author: C
     lost = r"path: (?:reports/results.md|data/models/mlp)\n.*\n +md5: (..)([\w.]+)"
     for start, rest in set(re.findall(lost, (reviewer.folder / "dvc.lock").read_text())):
         (reviewer.folder / ".dvc/cache/files/md5" / start / rest).unlink()
-    status, comment, lines = review(reviewer, "--base", "origin/main", "--restore", "report")
+    status, comment, lines = review(reviewer, "--base", "origin/main", "--pull", "--run", "report")
     assert status == 0, lines
     assert "Run here, with the committed results: `report`." in comment
     assert "No cache has 1 of the outputs, such as `data/models/mlp`." in comment

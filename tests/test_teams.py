@@ -1,7 +1,6 @@
 """docs/teams.md: two people, Ana and Ben, a git repository between them and real servers for the data."""
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,9 +10,9 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from tests.clone import ENVIRONMENT, Clone, Repro
-from tests.documentation import run_page, shell_blocks
-from tests.servers import s3_server, ssh_server
+from tests.helpers.clone import ENVIRONMENT, Clone, Repro
+from tests.helpers.documentation import code_blocks, run_page
+from tests.helpers.servers import s3_server, ssh_server
 
 PAGE = "docs/teams.md"
 NOTHING = Repro(set(), set())
@@ -49,7 +48,7 @@ def ana(clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 @pytest.mark.parametrize("remote", ["s3", "ssh", "folder"])
 def test_who_pulls_what_a_colleague_trained_runs_nothing(ana: Clone, remote: str) -> None:
-    (setup,) = (block for block in shell_blocks(PAGE) if re.match(rf"dvc remote add (--default )?{remote} ", block))
+    setup = code_blocks(PAGE)[f"remote-{remote}"]
     ana.run("bash", "-euc", setup)
     ana.commit("A remote")
     ana.run("git", "push", "--quiet")
@@ -73,16 +72,13 @@ def test_the_page(ana: Clone) -> None:
     ana.commit("cnn1 is the candidate")
     ana.run("git", "push", "--quiet")
 
-    blocks = zip(shell_blocks(PAGE), run_page(ana, "docs/teams.md"), strict=True)
+    done = {block: Repro.printed_in(printed) for block, printed in run_page(ana, "docs/teams.md").items()}
 
-    take_over, hers, looked_at, his, merge, rebase = (
-        Repro.printed_in(printed) for block, printed in blocks if re.search("dvc (exp run|repro)", block)
-    )
-    assert take_over == looked_at == NOTHING
-    assert hers.ran == {"train@cnn1", "evaluate@cnn1", "candidate", "report"}
-    assert his.ran == {"train@mlp", "evaluate@mlp", "candidate", "report"}
-    assert merge == Repro({"candidate", "report"}, set())
-    assert rebase == Repro({"report"}, restored={"candidate"})  # Ben has made mlp the candidate before
+    assert done["clone"] == done["look"] == NOTHING
+    assert done["experiment"].ran == {"train@cnn1", "evaluate@cnn1", "candidate", "report"}
+    assert done["branch"].ran == {"train@mlp", "evaluate@mlp", "candidate", "report"}
+    assert done["merge"] == Repro({"candidate", "report"}, set())
+    assert done["rebase"] == Repro({"report"}, restored={"candidate"})  # Ben has made mlp the candidate before
 
     merged, her_commit, his_commit = (results(ana, commit) for commit in ("HEAD", "HEAD^1", "HEAD^2"))
     assert merged["cnn1"] == her_commit["cnn1"] != his_commit["cnn1"]

@@ -3,9 +3,9 @@
 import subprocess
 from pathlib import Path
 
-from tests.clone import ENVIRONMENT, clone_working_tree
+from tests.helpers.clone import ENVIRONMENT, clone_working_tree
 
-RESULTS = ["prepared.npz", "split.npz", "duplicates.csv", "predictions/mlp.npz"]
+RESULTS = ["prepared.npz", "splits/article_d.npz", "duplicates.csv", "predictions/mlp.npz"]
 
 
 def test_one_works_and_the_others_end_with_a_word(reproduced_folder: Path, tmp_path: Path) -> None:
