@@ -1,4 +1,4 @@
-"""Experiments and comparisons, as the README shows them."""
+"""Experiments and comparisons, as the documentation shows them."""
 
 import json
 import time
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.clone import Clone, Repro
-from tests.documentation import shell_blocks
+from tests.helpers.clone import Clone, Repro
+from tests.helpers.documentation import run_block
 
 
 def metrics_diff(clone: Clone) -> Any:
@@ -21,13 +21,13 @@ def experiments(clone: Clone) -> list[Any]:
     return [experiment["revs"][0]["data"] for experiment in head["experiments"] or []]
 
 
-def test_another_candidate_changes_the_candidate_alone(clone: Clone) -> None:
+def test_another_candidate_trains_nothing(clone: Clone) -> None:
     assert clone.dvc("exp", "run", "-S", "model=cnn1").ran == {"candidate"}
     (experiment,) = experiments(clone)
     assert experiment["metrics"]["metrics/candidate.json"]["data"]["model"] == "cnn1"
 
 
-def test_a_candidate_on_a_fresh_clone_trains_it_and_no_other(fresh_clone: Clone) -> None:
+def test_a_candidate_on_a_fresh_clone_trains_alone(fresh_clone: Clone) -> None:
     ran = fresh_clone.dvc("exp", "run", "-S", "model=cnn1", "candidate").ran
     assert ran == {"download", "preprocess", "split", "train@cnn1", "evaluate@cnn1", "candidate"}
 
@@ -43,9 +43,8 @@ def test_a_candidate_on_a_fresh_clone_trains_it_and_no_other(fresh_clone: Clone)
     assert shown["test"]["accuracy"] == pytest.approx(candidate["test"]["accuracy"])
 
 
-def test_one_setting_its_plots_and_a_queued_grid_as_the_readme_shows_them(clone: Clone) -> None:
-    (block,) = (block for block in shell_blocks("README.md") if "dvc queue" in block)
-    printed = clone.run("bash", "-euo", "pipefail", "-c", block)
+def test_one_setting_and_a_queued_grid_as_documented(clone: Clone) -> None:
+    printed = run_block(clone, "docs/sweeps.md", "queue")
     assert Repro.printed_in(printed).ran == {"train@cnn1", "evaluate@cnn1", "report"}  # the grid runs in the background
     while {"Queued", "Running"} & set(clone.run("dvc", "queue", "status").split()):
         time.sleep(5)  # to ask takes seconds of a core that the trainings need
@@ -54,7 +53,7 @@ def test_one_setting_its_plots_and_a_queued_grid_as_the_readme_shows_them(clone:
     settings = [experiment["params"]["params.yaml"]["data"]["models"] for experiment in experiments(clone)]
     rates = sorted(models["cnn1"]["optimizer"]["learning_rate"] for models in settings)
     assert rates == [0.002] * 5  # the queue was filled from the workspace as the first experiment left it
-    grid = [(models["mlp"]["layers"], models["mlp"]["nodes"]) for models in settings]
+    grid = [(models["mlp"]["layers"], models["mlp"]["units"]) for models in settings]
     assert sorted(grid) == [(1, 32), (1, 64), (2, 32), (2, 64), (2, 64)]
 
     plots = json.loads(clone.run("dvc", "plots", "diff", "--json"))

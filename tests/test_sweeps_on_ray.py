@@ -1,4 +1,4 @@
-"""A grid on a Ray cluster of two nodes, one of which is killed while a point runs there."""
+"""A grid on a Ray cluster of two nodes, one of which is killed while a trial runs there."""
 
 import subprocess
 import sys
@@ -13,12 +13,12 @@ import pandas as pd
 import psutil
 import pytest
 
-from tests.clone import ENVIRONMENT, Clone
+from tests.helpers.clone import ENVIRONMENT, Clone
 
 pytest.importorskip("ray", reason="Ray is not installed: `uv sync --inexact --group ray`")
 
 SWEEP = "sweeps/mlp.yaml"
-GRID = "model: mlp\ngrid:\n  layers: [1, 2]\n  nodes: [32]\n"
+GRID = "model: mlp\ngrid:\n  layers: [1, 2]\n  units: [32]\n"
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def kill(cluster: Any, node: Any) -> None:
             process.kill()
 
 
-def test_a_killed_node_loses_nothing_and_the_table_is_that_of_one_machine(
+def test_a_killed_node_loses_nothing(
     clone: Clone, cluster: Any, tmp_path: Path
 ) -> None:
     with_remotes(clone, tmp_path)
@@ -85,29 +85,29 @@ def test_a_killed_node_loses_nothing_and_the_table_is_that_of_one_machine(
         printed, _ = process.communicate()
     assert process.returncode == 0, printed
 
-    table = pd.read_csv(clone.folder / "reports/sweeps/mlp/points.csv")
+    table = pd.read_csv(clone.folder / "reports/sweeps/mlp/trials.csv")
     assert experiments(clone.folder) == experiments(tmp_path / "git")
     assert len(experiments(clone.folder)) == len(table) == 2
     shown = clone.run("dvc", "exp", "show", "--csv")
     assert all(name in shown for name in table["experiment"])
-    best = table["experiment"][table["winner"]].item()
+    best = table["experiment"][table["is_best"]].item()
     clone.run("dvc", "exp", "apply", best)  # with its data
     assert clone.run("dvc", "status", "evaluate@mlp").strip() == "Data and pipelines are up to date."
     clone.run("git", "restore", ".")
-    assert "finished" not in clone.run(*on_ray)  # no point runs again
+    assert "finished" not in clone.run(*on_ray)  # no trial runs again
 
     for name in table["experiment"]:
         clone.run("dvc", "exp", "remove", name)
     clone.run("dvc", "gc", "--workspace", "--force")  # and its results with it
-    assert "0 of 2 points are finished" in clone.run(*command)
-    assert pd.read_csv(clone.folder / "reports/sweeps/mlp/points.csv").equals(table)
+    assert "0 of 2 trials are finished" in clone.run(*command)
+    assert pd.read_csv(clone.folder / "reports/sweeps/mlp/trials.csv").equals(table)
 
 
 @pytest.mark.parametrize(
     ("forgotten", "message"),
     [("push", r"found .* not on origin, expected it pushed"), ("remote", "DVC: found no default remote")],
 )
-def test_what_the_nodes_would_miss_is_named(clone: Clone, tmp_path: Path, forgotten: str, message: str) -> None:
+def test_what_nodes_would_miss_is_named(clone: Clone, tmp_path: Path, forgotten: str, message: str) -> None:
     if forgotten == "push":
         with_remotes(clone, tmp_path)
         clone.run("git", "commit", "--quiet", "--allow-empty", "--message", "Not pushed")

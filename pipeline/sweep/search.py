@@ -1,4 +1,4 @@
-"""Trials that Optuna draws; each that is not stopped early becomes an experiment."""
+"""Search settings by Optuna. Each trial that is not stopped early becomes an experiment."""
 
 import json
 from collections import defaultdict
@@ -11,91 +11,131 @@ from typing import Any
 
 import optuna
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
-from optuna.trial import Trial, TrialState
+from optuna.trial import TrialState
 
-from pipeline.sweep.execution import SWEEPS, Workplace, in_parallel, run_point
-from pipeline.sweep.experiments import Outcome, Pruned, finished, read_outcome
-from pipeline.sweep.point import Point
-from pipeline.sweep.schema import Choices, HalvingPruning, Integers, LogUniform, MedianPruning, Range, Search, Sweep
+from pipeline.config import Layout
+from pipeline.sweep.config import Choices, HalvingPruning, Integers, LogUniform, MedianPruning, Range, Search, Sweep
+from pipeline.sweep.trials import PrunedTrial, Trial, TrialResult, finished, read_result
+from pipeline.sweep.workspace import SWEEPS, Workspace, run_parallel, run_trial
 
 SETTINGS = "settings"  # the attribute of a trial that holds them
 
 
-def search(name: str, sweep: Sweep, commit: str, jobs: int, place: Workplace) -> list[Outcome | Pruned]:
-    """Run what is left of the trials of the sweep called `name`; gives all of them in the order they were drawn.
+@dataclass(frozen=True)
+class SearchJob:
+    """One search on one commit.
 
-    Trials are kept in ``.dvc/tmp/sweeps/NAME.db``, and a search goes on from there if it is the same and on the same
-    commit. With one job, a search that was killed gives the same trials as one that was not.
-
-    Raises InputError if trials fail, when the others have ended.
+    Attributes:
+        name: Name of the sweep.
+        sweep: A sweep with a search.
+        layout: The pipeline that has its model.
+        commit: The commit whose settings it changes.
     """
-    assert sweep.search  # noqa: S101  # for mypy: the caller has looked
+
+    name: str
+    sweep: Sweep
+    layout: Layout
+    commit: str
+
+    @property
+    def search(self) -> Search:
+        """The search of the sweep."""
+        assert self.sweep.search  # noqa: S101  # for mypy: the caller has looked
+        return self.sweep.search
+
+
+def run_search(job: SearchJob, jobs: int, workspace: Workspace) -> list[TrialResult | PrunedTrial]:
+    """Run the trials that are left of a search.
+
+    Trials are kept in ``.dvc/tmp/sweeps/NAME.db``. A search resumes from there if it is the same and on the same
+    commit. With one job, a killed search samples the same trials as an uninterrupted one.
+
+    Args:
+        job: The search.
+        jobs: How many trials run at a time.
+        workspace: Where they run.
+
+    Returns:
+        All trials in the order they were sampled.
+
+    Raises:
+        InputError: Some trials failed. Raised when the others have ended.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    definition = sha256(sweep.model_dump_json(exclude={"search": {"trials"}}).encode()).hexdigest()[:8]
+    definition = sha256(job.sweep.model_dump_json(exclude={"search": {"trials"}}).encode()).hexdigest()[:8]
     study = optuna.create_study(
-        study_name=f"{name} {definition} {commit}",
-        storage=optuna.storages.RDBStorage(f"sqlite:///{SWEEPS / f'{name}.db'}"),
+        study_name=f"{job.name} {definition} {job.commit}",
+        storage=optuna.storages.RDBStorage(f"sqlite:///{SWEEPS / f'{job.name}.db'}"),
         direction="maximize",
-        pruner=_pruner(sweep.search),
+        pruner=_pruner(job.search),
         load_if_exists=True,
     )
-    for trial in study.get_trials(states=(TrialState.RUNNING,)):  # of a run that was killed: they are drawn again
+    for trial in study.get_trials(states=(TrialState.RUNNING,)):  # of a killed run: they are sampled again
         study.tell(trial.number, state=TrialState.FAIL)
-    trials = _Trials(name, sweep.model, sweep.search, commit, study, place)
-    in_parallel(jobs, [trials.run] * (sweep.search.trials - len(_valid(study))), place)
-    return [_result(trial, Point(name, sweep.model, trial.user_attrs[SETTINGS]), commit) for trial in _valid(study)]
+    runner = _Runner(job, study, workspace)
+    run_parallel(jobs, [runner.run] * (job.search.trials - len(_valid(study))), workspace)
+    return [runner.result(trial) for trial in _valid(study)]
 
 
 @dataclass
-class _Trials:
-    """Draws trials and runs them, by several threads."""
+class _Runner:
+    """Samples trials and runs them, in several threads."""
 
-    name: str
-    model: str
-    search: Search
-    commit: str
+    job: SearchJob
     study: optuna.Study
-    place: Workplace
-    drawing: Lock = field(default_factory=Lock)
+    workspace: Workspace
+    sampling: Lock = field(default_factory=Lock)
     running: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
 
     def run(self) -> None:
-        """Run one trial, unless there is an experiment of its settings."""
-        trial, point = self._draw()
-        watch = _Watch(trial, self.model)
+        """Run one trial, unless there is an experiment with its settings."""
+        sampled, trial = self._sample()
+        watch = _Watch(sampled, trial.model)
         try:
-            with self.running[point.name]:
-                if point.name not in finished(self.commit) and not run_point(point, self.commit, self.place, watch):
-                    state = TrialState.FAIL if self.place.interrupted.is_set() else TrialState.PRUNED
-                    self.study.tell(trial, state=state)
-                    print(f"{point.name}: pruned after epoch {watch.epoch}", flush=True)
+            with self.running[trial.name]:
+                if trial.name not in finished(self.job.commit) and not run_trial(
+                    trial, self.job.commit, self.workspace, watch
+                ):
+                    state = TrialState.FAIL if self.workspace.interrupted.is_set() else TrialState.PRUNED
+                    self.study.tell(sampled, state=state)
+                    print(f"{trial.name}: pruned after epoch {watch.epoch}", flush=True)
                     return
-            outcome = read_outcome(point, self.commit)
-            watch.report_rest(outcome.curves["val_accuracy"].tolist())
-            self.study.tell(trial, outcome.validation_accuracy)
-            print(f"{point.name}: validation accuracy {outcome.validation_accuracy:.2%}", flush=True)
+            result = read_result(trial, self.job.commit)
+            watch.report_rest(result.curves["val_accuracy"].tolist())
+            self.study.tell(sampled, result.validation_accuracy)
+            print(f"{trial.name}: validation accuracy {result.validation_accuracy:.2%}", flush=True)
         except Exception:
-            self.study.tell(trial, state=TrialState.FAIL)
+            self.study.tell(sampled, state=TrialState.FAIL)
             raise
 
-    def _draw(self) -> tuple[Trial, Point]:
-        """The seed is that of the trial's place among the valid, so that a resumed search draws what it would have."""
-        with self.drawing:
+    def result(self, sampled: Any) -> TrialResult | PrunedTrial:
+        """Return the result of a trial that Optuna keeps."""
+        trial = self._trial(sampled.user_attrs[SETTINGS])
+        if sampled.state == TrialState.PRUNED:
+            return PrunedTrial(trial, sampled.last_step)
+        return read_result(trial, self.job.commit)
+
+    def _sample(self) -> tuple[optuna.Trial, Trial]:
+        """Sample a trial, seeded by its place among the valid ones, so that a resumed search samples the same."""
+        with self.sampling:
             place = len(_valid(self.study)) + len(self.study.get_trials(states=(TrialState.RUNNING,)))
-            self.study.sampler = optuna.samplers.TPESampler(seed=(self.search.seed + place) % 2**32)
-            trial = self.study.ask()
-            settings = {key: _suggest(trial, key, space) for key, space in self.search.settings.items()}
-            trial.set_user_attr(SETTINGS, settings)
-        return trial, Point(self.name, self.model, settings)
+            self.study.sampler = optuna.samplers.TPESampler(seed=(self.job.search.seed + place) % 2**32)
+            sampled = self.study.ask()
+            settings = {key: _suggest(sampled, key, space) for key, space in self.job.search.settings.items()}
+            sampled.set_user_attr(SETTINGS, settings)
+        return sampled, self._trial(settings)
+
+    def _trial(self, settings: Any) -> Trial:
+        return Trial(self.job.name, self.job.sweep.model, settings, self.job.layout)
 
 
 class _Watch:
-    """Reports the accuracy of each epoch that DVCLive has written to Optuna, and asks whether to stop.
+    """Reports the accuracy of each epoch, as DVCLive writes it, to Optuna, and asks whether to stop.
 
-    Of a model with several seeds it is the first that is trained whose epochs count.
+    Of a model with several seeds, the epochs of the first that is trained count.
     """
 
-    def __init__(self, trial: Trial, model: str) -> None:
+    def __init__(self, trial: optuna.Trial, model: str) -> None:
         self.trial = trial
         self.model = model
         self.live: Path | None = None
@@ -113,18 +153,18 @@ class _Watch:
         return False
 
     def report_rest(self, accuracies: Sequence[float]) -> None:
-        """Report what was too quick to be seen, or came from DVC's cache: the pruner compares others with it."""
+        """Report epochs that were too quick to be seen, or came from DVC's cache, for the pruner."""
         for epoch, accuracy in enumerate(accuracies[self.epoch :], self.epoch + 1):
             self.trial.report(accuracy, epoch)
 
 
 def _accuracies(path: Path) -> list[float]:
-    """The last column of a table whose last line may still be in writing."""
+    """Return the last column of a table whose last line may be unfinished."""
     lines = path.read_text().split("\n")[1:-1]
     return [float(line.rpartition("\t")[2]) for line in lines]
 
 
-def _suggest(trial: Trial, key: str, space: Range) -> Any:
+def _suggest(trial: optuna.Trial, key: str, space: Range) -> Any:
     if isinstance(space, Choices):
         return json.loads(trial.suggest_categorical(key, [json.dumps(choice) for choice in space.choices]))
     ((_, (low, high)),) = space
@@ -143,11 +183,5 @@ def _pruner(search: Search) -> BasePruner:
 
 
 def _valid(study: optuna.Study) -> Sequence[Any]:
-    """The trials that ended as they should, in the order they were drawn."""
+    """Return the trials that ended as they should, in the order they were sampled."""
     return study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
-
-
-def _result(trial: Any, point: Point, commit: str) -> Outcome | Pruned:
-    if trial.state == TrialState.PRUNED:
-        return Pruned(point, trial.last_step)
-    return read_outcome(point, commit)

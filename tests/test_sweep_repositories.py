@@ -1,0 +1,177 @@
+"""Sweeps in repositories of other kinds, on a pipeline that takes its score from the settings."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from tests.helpers.clone import ENVIRONMENT, ROOT, Clone
+
+SCORE = """
+import json, os, sys
+from pathlib import Path
+from ruamel.yaml import YAML
+
+name, folder = sys.argv[1:]
+with open(os.environ["SCORED"], "a") as scored:
+    scored.write(name + "\\n")
+model = YAML(typ="safe").load(Path(folder, "params.yaml"))["models"][name]
+own = sum(path.stat().st_size for path in Path("data/local").glob("**/*.png"))
+accuracy = model["epochs"] / 100 + own / 1000
+data, metrics = Path("data", folder, "curves"), Path(folder, "metrics")
+for place in (data, metrics):
+    place.mkdir(parents=True, exist_ok=True)
+(data / f"{name}.csv").write_text(f"epoch,loss,accuracy,val_loss,val_accuracy\\n1,1,0.5,1,{accuracy}\\n")
+(metrics / f"{name}.json").write_text(json.dumps({"validation": {"accuracy": accuracy}}))
+"""
+STAGE = """
+stages:
+  evaluate:
+    foreach: ${{models}}
+    do:
+      wdir: {top}
+      cmd: python score.py ${{key}} {folder}
+      deps: [score.py, data/local]
+      params:
+      - {folder}/params.yaml:
+        - models.${{key}}
+      metrics:
+      - {metrics}/${{key}}.json: {{cache: false}}
+      outs: ['{curves}/${{key}}.csv']
+"""
+MODELS = {".": ["mlp", "dense128"], "frontier": ["airbench_long"]}
+SWEEP = "model: mlp\ngrid:\n  epochs: [10, 20]\n"
+
+
+@pytest.fixture(autouse=True)
+def scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name the file that gets a line whenever a model is scored."""
+    monkeypatch.setitem(ENVIRONMENT, "SCORED", str(tmp_path / "scored.txt"))
+
+
+def make_repository(top: Path, folder: str = ".") -> Clone:
+    """Make a git repository whose `folder` holds the pipeline."""
+    clone = Clone(top / folder)
+    clone.folder.mkdir(parents=True)
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", top], check=True)
+    clone.run("dvc", "init", "--quiet", *(["--subdir"] if folder != "." else []))
+    for place, names in MODELS.items():
+        (clone.folder / place).mkdir(exist_ok=True)
+        params = YAML().load(ROOT / place / "params.yaml")
+        params["models"] = {name: params["models"][name] for name in names}
+        if place == ".":
+            params |= {"model": names[0], "published": None}
+        YAML().dump(params, clone.folder / place / "params.yaml")
+        curves, metrics = (os.path.normpath(path) for path in (f"data/{place}/curves", f"{place}/metrics"))
+        stage = STAGE.format(folder=place, top="." if place == "." else "..", curves=curves, metrics=metrics)
+        (clone.folder / place / "dvc.yaml").write_text(stage)
+    (clone.folder / "score.py").write_text(SCORE)
+    (clone.folder / ".gitignore").write_text("/data/*\n!/data/local/\n")
+    write_sweep(clone, SWEEP)
+    (clone.folder / "data/local").mkdir(parents=True)
+    (clone.folder / "data/local/.gitignore").write_text("*\n!.gitignore\n")
+    clone.commit("A pipeline")
+    return clone
+
+
+def write_sweep(clone: Clone, text: str) -> None:
+    (clone.folder / "sweeps").mkdir(exist_ok=True)
+    (clone.folder / "sweeps/small.yaml").write_text(text)
+
+
+def sweep(clone: Clone, *arguments: str, status: int = 0, **environment: str) -> pd.DataFrame:
+    """Run the sweep and read its table."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "sweep", "sweeps/small.yaml", *arguments],
+        cwd=clone.folder,
+        env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return pd.read_csv(clone.folder / "reports/sweeps/small/trials.csv")
+
+
+def in_a_plain_repository(folder: Path) -> Clone:
+    return make_repository(folder / "repository")
+
+
+def on_a_path_that_is_not_ascii(folder: Path) -> Clone:
+    return make_repository(folder / "Größe é 大")
+
+
+def in_a_subfolder(folder: Path) -> Clone:
+    clone = make_repository(folder / "repository", "vision/fashion")
+    (folder / "repository/elsewhere.txt").write_text("of another project\n")
+    clone.run("git", "add", "--all", ":/")
+    clone.run("git", "commit", "--quiet", "--message", "Another project")
+    (folder / "repository/elsewhere.txt").write_text("changed, which is no concern of the sweep\n")
+    return clone
+
+
+def that_refuses_pushes(folder: Path) -> Clone:
+    clone = make_repository(folder / "repository")
+    hook = clone.folder / ".git/hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    return clone
+
+
+@pytest.mark.parametrize(
+    "make", [in_a_plain_repository, on_a_path_that_is_not_ascii, in_a_subfolder, that_refuses_pushes]
+)
+def test_a_grid_runs(make: Callable[[Path], Clone], tmp_path: Path) -> None:
+    clone = make(tmp_path)
+    table = sweep(clone)
+    assert table["validation_accuracy"].tolist() == [0.1, 0.2]
+    assert table["is_best"].tolist() == [False, True]
+    assert not list((clone.folder / ".dvc/tmp/sweeps/small").iterdir())
+    clone.run("dvc", "exp", "apply", table["experiment"][1])
+    assert (clone.folder / "data/curves/mlp.csv").exists()
+
+
+def test_a_model_of_the_frontier_is_swept(tmp_path: Path) -> None:
+    clone = make_repository(tmp_path / "repository")
+    write_sweep(clone, SWEEP.replace("mlp", "airbench_long"))
+    assert sweep(clone)["validation_accuracy"].tolist() == [0.1, 0.2]
+
+
+def test_own_data_is_linked_and_may_be_read_only(tmp_path: Path) -> None:
+    clone = make_repository(tmp_path / "repository")
+    large = tmp_path / "large"
+    large.mkdir()
+    (large / "one.png").write_bytes(bytes(100))
+    (clone.folder / "data/local/shared").symlink_to(large)
+    own = clone.folder / "data/local/own"
+    own.mkdir()
+    (own / "two.png").write_bytes(bytes(200))
+    for path in (own / "two.png", own, large / "one.png", large):
+        path.chmod(0o555)
+    clone.run("dvc", "repro", "evaluate@mlp")
+    clone.commit("Results")
+    try:
+        accuracies = sweep(clone)["validation_accuracy"].tolist()
+        assert accuracies == sweep(clone)["validation_accuracy"].tolist()
+    finally:
+        for path in (own, large):
+            path.chmod(0o755)
+    assert accuracies == pytest.approx([0.4, 0.5])
+
+
+def test_a_setting_that_is_cached_is_not_run_again(tmp_path: Path) -> None:
+    clone = make_repository(tmp_path / "repository")
+    (clone.folder / "data/local/own.png").write_bytes(bytes(100))
+    clone.run("dvc", "repro", "evaluate@mlp")
+    clone.commit("Results")
+    before = Path(ENVIRONMENT["SCORED"]).read_text()
+    write_sweep(clone, SWEEP.replace("[10, 20]", "[10]"))
+    assert sweep(clone)["validation_accuracy"].tolist() == pytest.approx([0.2])
+    assert Path(ENVIRONMENT["SCORED"]).read_text() == before
