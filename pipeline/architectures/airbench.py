@@ -17,10 +17,11 @@ def build(
     """Build a 4×4 convolution of stride 2, two pairs of 3×3 convolutions, a global maximum and softmax.
 
     After Jordan, 2024, "94% on CIFAR-10 in 3.29 seconds", with one pair less and a stem that learns and halves the
-    image. Feature maps of 28×28 pixels are 14, 7 and 3 wide, with `widths` features: on a CPU
-    large maps cost most, and small ones with many features are cheap. There the first of each pair is pooled; where the
-    second is, as in VGG (Simonyan and Zisserman, 2015), it sees the larger map, for the same parameters and about twice
-    the operations.
+    image. `widths` are the features of the stem and of each pair. Feature maps of 28×28 pixels are 14, 7 and 3 wide. On
+    a CPU large maps cost most, and small ones with many features are cheap.
+
+    Each pair is pooled after its `pool_after` convolution. After the second, as in VGG (Simonyan and Zisserman, 2015),
+    the second convolution sees the larger map, for the same parameters and about twice the operations.
 
     >>> pairs = 9 * (16 * 40 + 40 * 40) + 2 * 4 * 40 + 9 * (40 * 64 + 64 * 64) + 2 * 4 * 64
     >>> 16 * 16 + 4 * 16 + pairs + (64 + 1) * 10  # with the four vectors of each batch normalization

@@ -1,11 +1,11 @@
-"""The first convolutional network of article C."""
+"""The first convolutional network of article C, "Classifying the Fashion-MNIST dataset…"."""
 
 import keras
 from keras import layers
 
 
 def build(input_shape: tuple[int, int, int], classes: int) -> keras.Model:
-    """Three 3×3 convolutions without padding, two poolings, dropout, softmax.
+    """Build three 3×3 convolutions without padding, two poolings, dropout and softmax.
 
     On 28×28 pixels the feature maps are 26, 13, 11, 9 and 4 wide:
 

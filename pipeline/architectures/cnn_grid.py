@@ -1,4 +1,4 @@
-"""Convolutional networks of article D's grid over blocks, dense layers and units."""
+"""The grid of convolutional networks of article D, "Exploring Neural Networks with Fashion MNIST Clothing Dataset"."""
 
 import keras
 from keras import layers
@@ -14,7 +14,7 @@ def build(
     filters: PositiveInt,
     units: PositiveInt,
 ) -> keras.Model:
-    """Blocks of a 3×3 convolution and a pooling, then dense relu layers, then softmax.
+    """Build blocks of a 3×3 convolution and a pooling, then dense relu layers and softmax.
 
     The article varies `filters` of the convolutions and `units` of the dense layers together. The softmax layer is not
     counted in `dense_layers`.

@@ -1,4 +1,8 @@
-"""Fully connected networks: articles A, B and C."""
+"""The fully connected networks of three articles.
+
+A: Anna Shi, "Solving the Fashion MNIST with a simple neural network", 2020. B: "The Fashionable 'Hello World' of Deep
+Learning", 2021. C: "Classifying the Fashion-MNIST dataset…".
+"""
 
 from typing import Literal
 
@@ -10,7 +14,7 @@ from pydantic import PositiveInt
 def build(
     input_shape: tuple[int, int, int], classes: int, *, hidden: list[PositiveInt], activation: Literal["relu", "tanh"]
 ) -> keras.Model:
-    """One dense layer for each width in `hidden`, then softmax.
+    """Build a dense layer for each width in `hidden`, then softmax.
 
     >>> build((28, 28, 1), 10, hidden=[128], activation="relu").count_params() == (784 + 1) * 128 + (128 + 1) * 10
     True

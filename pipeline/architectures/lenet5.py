@@ -1,4 +1,7 @@
-"""LeNet-5 (LeCun et al., 1998, section II.B) in the two forms of article C."""
+"""LeNet-5 (LeCun et al., 1998, section II.B) in two forms.
+
+They are those of article C, "Classifying the Fashion-MNIST dataset…".
+"""
 
 from typing import Any, Literal
 
@@ -9,7 +12,7 @@ from pydantic import PositiveFloat
 
 @keras.saving.register_keras_serializable(package="fashion_mnist")
 class RBF(layers.Layer):  # type: ignore[misc]  # Keras has no types
-    """Radial basis function units: unit k answers ``exp(-gamma * ||x - mu_k||²)``, its centre mu_k being trained.
+    """Radial basis function units. Unit k returns ``exp(-gamma * ||x - mu_k||²)``; its centre mu_k is trained.
 
     Input (n, features), output (n, units), both of floats; the centres are (units, features).
     """
@@ -24,12 +27,12 @@ class RBF(layers.Layer):  # type: ignore[misc]  # Keras has no types
         self.centres = self.add_weight(shape=(self.units, input_shape[-1]), initializer="uniform", name="centres")
 
     def call(self, inputs: Any) -> Any:
-        """Answer of each unit, in (0, 1]."""
+        """Return the output of each unit, in (0, 1]."""
         squared_distance = ops.sum(ops.square(inputs[:, None, :] - self.centres), axis=-1)
         return ops.exp(-self.gamma * squared_distance)
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments that make the layer again when a saved model is loaded."""
+        """Return the arguments of the constructor, for loading a saved model."""
         return {**super().get_config(), "units": self.units, "gamma": self.gamma}
 
 
@@ -40,9 +43,10 @@ def build(
     activation: Literal["relu", "tanh"],
     rbf_gamma: PositiveFloat | None,
 ) -> keras.Model:
-    """Three 5×5 convolutions, two average poolings, a dense layer; RBF units or, without `rbf_gamma`, softmax.
+    """Build three 5×5 convolutions, two average poolings, a dense layer, and RBF units or softmax.
 
-    Images smaller than 32×32 are padded to it. On 28×28 pixels the feature maps are then 32, 16, 8 and 4 wide:
+    Without `rbf_gamma` the last layer is softmax. Images smaller than 32×32 are padded to it. On 28×28 pixels the
+    feature maps are then 32, 16, 8 and 4 wide:
 
     >>> convolutions = 156 + 2_416 + 48_120
     >>> dense = (4 * 4 * 120 + 1) * 84

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons of equal layers: article D's grid over layers and units."""
+"""The grid of perceptrons of article D, "Exploring Neural Networks with Fashion MNIST Clothing Dataset"."""
 
 import keras
 from keras.layers import Dense, Flatten
@@ -6,7 +6,7 @@ from pydantic import PositiveInt
 
 
 def build(input_shape: tuple[int, int, int], classes: int, *, layers: PositiveInt, units: PositiveInt) -> keras.Model:
-    """As many dense relu layers as `layers`, of `units` units each, then softmax.
+    """Build `layers` dense relu layers of `units` units, then softmax.
 
     >>> build((28, 28, 1), 10, layers=2, units=64).count_params()  # 50,240 + 4,160 + 650
     55050

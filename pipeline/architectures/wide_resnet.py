@@ -15,7 +15,9 @@ def build(
     widen_factor: PositiveInt,
     dropout: Annotated[float, Field(ge=0, lt=1)],
 ) -> keras.Model:
-    """WRN-`depth`-`widen_factor`: three groups of (depth - 4) / 6 pre-activation blocks, `dropout` in each, softmax.
+    """Build WRN-`depth`-`widen_factor`.
+
+    It has three groups of (depth - 4) / 6 pre-activation blocks, with `dropout` in each, and softmax.
 
     The article's table 1 in numbers, for WRN-28-10, with all four vectors of each batch normalization:
 
@@ -46,7 +48,7 @@ def _activated(features: Any) -> Any:
 
 
 def _block(features: Any, width: int, dropout: float, strides: int) -> Any:
-    """Two 3×3 convolutions of activated features with dropout between, added to the features, in their new shape."""
+    """Add to the features, in their new shape, two 3×3 convolutions of the activated ones with dropout between."""
     activated = _activated(features)
     if features.shape[-1] != width:
         features = _convolved(activated, width, strides, kernel=1)
