@@ -1,7 +1,7 @@
-"""Exported models answer as Keras does.
+"""Exported models predict what Keras does.
 
-On the 10,000 test images the twelve trained models differ by at most 2.0e-5 (single_layer, whose logits are large; the
-others by at most 2.6e-6), and never in the predicted class: `python -m tools.onnx_difference` measures it.
+On the 10,000 test images trained models differed by at most 2.0e-5 (single_layer, whose logits are large; the others by
+at most 2.6e-6), and never in the predicted class.
 """
 
 from pathlib import Path
