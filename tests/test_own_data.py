@@ -2,16 +2,17 @@
 
 import json
 import re
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
-from pipeline.params.schema import DataParams
-from tests.clone import ROOT, Clone
-from tests.documentation import run_page
+from pipeline.config_data import DataConfig
+from tests.helpers.clone import ROOT, Clone
+from tests.helpers.documentation import code_blocks, run_block
 
 PAGE = "docs/own-data.md"
 
@@ -20,15 +21,34 @@ def ran(printed: str) -> list[str]:
     return re.findall(r"Running stage '(\S+)'", printed)
 
 
-def test_the_digits_go_through_the_whole_pipeline_in_all_three_forms(clone: Clone) -> None:
-    written, reproduced, predicted, other_forms, shared = run_page(clone, "docs/own-data.md")
-    assert written == ""
-    of_model = ["train@cnn_shi", "evaluate@cnn_shi"]
-    assert set(ran(reproduced)) == {"download", "preprocess", "split", "duplicates", *of_model, "candidate", "report"}
-    assert "1,437 training and 360 test images of 8 × 8 pixels, grey, 10 classes" in reproduced
-    assert predicted.startswith("data/local/digits/test/7/1442.png: 7\n")
-    assert ran(other_forms) == ["download", "preprocess"] * 2
-    assert ran(shared) == ["download", "preprocess", "split"]
+def form(name: str) -> dict[str, Any]:
+    """Give the section ``data`` for the digits as IDX or CSV, as the page says."""
+    section: dict[str, Any] = YAML(typ="safe", pure=True).load(code_blocks(PAGE, "yaml")[name])["data"]
+    for key, file in section[name].items():
+        if key != "transposed":
+            file["name"] = f"{key}.csv" if name == "csv" else key.replace("_", "-")
+    section[name]["transposed"] = False
+    return section | {"sources": [{"folder": "data/local/digits"}], "classes": None, "normalization": "minmax"}
+
+
+def test_the_digits_go_through_the_pipeline_in_all_forms(clone: Clone) -> None:
+    assert run_block(clone, PAGE, "digits") == ""
+    reproduced = run_block(clone, PAGE, "train")
+    stages = {"download", "preprocess", "split@standard", "duplicates", "train@cnn_shi", "evaluate@cnn_shi"}
+    assert set(ran(reproduced)) == stages | {"candidate", "report"}
+    assert (
+        "1,437 training and 360 test images of 8 × 8 pixels, grey, pixels from 0 to 255, 0 images blank" in reproduced
+    )
+    assert "10 classes, labels from the folders' names" in reproduced
+    assert run_block(clone, PAGE, "predict").startswith("data/local/digits/test/7/1442.png: 7\n")
+
+    folders = clone.params()
+    for name in ("idx", "csv"):
+        clone.write_params(folders | {"data": form(name)})
+        assert ran(clone.run("dvc", "repro")) == ["download", "preprocess"]
+    clone.write_params(folders)
+    clone.dvc("repro")
+    assert ran(run_block(clone, PAGE, "share")) == ["download", "preprocess", "split@standard"]
 
     digits = list("0123456789")
     description = json.loads((clone.folder / "data/dataset.json").read_text())
@@ -44,11 +64,9 @@ def test_the_digits_go_through_the_whole_pipeline_in_all_three_forms(clone: Clon
     assert "360 test images" in results
     assert "laim" not in results
 
-    clone.change("data.format", "images")
-    assert clone.dvc("repro", "split").ran == {"download", "preprocess"}
     assert clone.dvc("repro", "split").ran == set()
     (clone.folder / "data/local/digits/train/7/0007.png").unlink()
-    assert clone.dvc("repro", "split").ran == {"download", "preprocess", "split"}
+    assert clone.dvc("repro", "split").ran == {"download", "preprocess", "split@standard"}
 
 
 @pytest.fixture
@@ -65,20 +83,21 @@ def photographs(clone: Clone) -> Clone:
             Image.fromarray(pixels).save(folder / f"{number}.{'png' if number % 2 else 'jpg'}")
     params = clone.params()
     params["model"] = "mlp"
+    params["published"] = None
+    del params["data"]["idx"]
     params["data"] |= {"format": "images", "classes": None}
     params["data"]["images"] = {
         "train": "data/local/photographs",
-        "test": {"share": 0.25, "seed": 0},
+        "test": {"fraction": 0.25, "seed": 0},
         "resize": {"height": 12, "width": 16},
         "color": "rgb",
     }
     params["models"] = {"mlp": params["models"]["mlp"] | {"epochs": 20, "batch_size": 8}}
-    params["report"]["claims"] = {}
     clone.write_params(params)
     return clone
 
 
-def test_images_in_colour_are_resized_trained_shown_and_predicted(photographs: Clone) -> None:
+def test_images_in_colour_go_through_the_pipeline(photographs: Clone) -> None:
     photographs.dvc("repro", "candidate", "report")
     classes = ["blue", "green", "red & <b>hot"]
     description = json.loads((photographs.folder / "data/dataset.json").read_text())
@@ -98,19 +117,24 @@ def test_images_in_colour_are_resized_trained_shown_and_predicted(photographs: C
     assert not any(answer["inverted"] for answer in answers)
 
 
-def test_a_wrong_input_stops_the_stage_with_one_line(photographs: Clone) -> None:
-    (photographs.folder / "data/local/photographs/green/3.png").write_bytes(b"no image")
+def test_all_wrong_inputs_are_named_by_one_run(photographs: Clone) -> None:
+    spoilt = [f"data/local/photographs/green/{number}.png" for number in (11, 13, 3)]
+    for name in spoilt:
+        (photographs.folder / name).write_bytes(b"no image")
     with pytest.raises(AssertionError) as error:
         photographs.dvc("repro", "split")
-    said = "error: data/local/photographs/green/3.png: found no PNG or JPEG image, expected one\n"
-    assert said in str(error.value)
+    lines = [f"{name}: found another kind of file, expected a PNG or JPEG image\n" for name in spoilt]
+    assert "error: " + "".join(lines) in str(error.value)
     assert "Traceback" not in str(error.value)
 
 
 def test_what_the_page_says_of_params_is_allowed() -> None:
-    """Each YAML block changes the committed ``data`` section into one that the schema takes."""
-    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / PAGE).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    assert [YAML(typ="safe").load(block)["data"]["format"] for block in blocks] == ["images", "idx", "csv"]
-    for block in blocks:
-        committed = YAML(typ="safe", pure=True).load(Path("params.yaml"))["data"]
-        DataParams.model_validate(committed | YAML(typ="safe", pure=True).load(block)["data"])
+    """Each YAML block, with what it leaves out, is a section that the schema takes."""
+    blocks = code_blocks(PAGE, "yaml")
+    assert list(blocks) == ["images", "idx", "csv"]
+    committed = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")["data"]
+    del committed["idx"]
+    for name, block in blocks.items():
+        section = YAML(typ="safe", pure=True).load(block)["data"]
+        assert section["format"] == name
+        TypeAdapter(DataConfig).validate_python(committed | section)
