@@ -6,7 +6,7 @@ No cache is needed: the hashes in the lock files stand for outputs that are abse
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from pipeline.programs import dvc, git, git_bytes, is_ignored
 from pipeline.review.code_changes import COMMITS, find_code_changes, hash_files, hash_folder, list_files
 
 STATES = {"new": "is new", "modified": "has changed", "deleted": "is gone"}  # DVC's words
+FITS, REWORDED = "fits", "has other comments"
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
@@ -87,23 +88,11 @@ def find_stale_results(metrics: Iterable[str] = ("metrics",)) -> Staleness:
             stale[stage].append(Reason(lock_of(stage), "has no results of it"))
             continue
         entries = status.get(stage, [])
-        changed = {path for entry in entries if isinstance(entry, dict) for path in entry.get("changed deps", {})}
-        judged = set()
-        locked = locks.entries[stage]
-        for path, recorded in {**locked.deps, **locked.outs}.items():
-            if not recorded.md5:
-                stale[stage].append(Reason(path, f"has no hash in {lock_of(stage)}"))
-                judged.add(path)
-        for path, recorded in locked.deps.items():
-            current = path in judged or _is_current(stage, path, locks, path in changed)
-            if current is False:
-                stale[stage].append(Reason(path, "was written again since"))
-            elif current is None and path in changed and find_code_changes(path, recorded.md5) == []:
-                reworded.add(path)
-            elif current is None:
-                continue
-            judged.add(path)
-        stale[stage] += describe_changes(stage, entries, judged)
+        unfit = _find_unfit_paths(stage, locks)
+        verdicts = unfit | _judge_dependencies(stage, locks, entries, unfit)
+        stale[stage] += [Reason(path, verdict) for path, verdict in verdicts.items() if verdict not in (FITS, REWORDED)]
+        stale[stage] += describe_changes(stage, entries, verdicts)
+        reworded.update(path for path, verdict in verdicts.items() if verdict == REWORDED)
     written = {out for stage in locks.stages & locks.entries.keys() for out in locks.entries[stage].outs}
     for path in git("ls-files", "-z", "--", *metrics).split("\0"):
         if path.endswith(".json") and path not in written and Path(path).exists():
@@ -111,7 +100,7 @@ def find_stale_results(metrics: Iterable[str] = ("metrics",)) -> Staleness:
     return Staleness({stage: reasons for stage, reasons in stale.items() if reasons}, sorted(reworded))
 
 
-def describe_changes(stage: str, entries: list[Any], judged: Iterable[str] = ()) -> Iterator[Reason]:
+def describe_changes(stage: str, entries: list[Any], judged: Container[str] = ()) -> Iterator[Reason]:
     """Yield what `dvc status` found of a stage, less the dependencies `judged` and what is only absent."""
     for entry in entries:
         if isinstance(entry, str):  # "changed command"
@@ -168,6 +157,38 @@ def dvc_json(*arguments: str) -> Any:
         if isinstance(error, InputError):
             raise
         raise InputError(f"dvc {' '.join(arguments)}: printed JSON that cannot be read: {error}") from error
+
+
+def _find_unfit_paths(stage: str, locks: Locks) -> dict[str, str]:
+    """Return the paths for which the lock file has no hash, with that as the reason."""
+    locked = locks.entries[stage]
+    paths = [path for path, recorded in [*locked.deps.items(), *locked.outs.items()] if not recorded.md5]
+    return dict.fromkeys(paths, f"has no hash in {lock_of(stage)}")
+
+
+def _judge_dependencies(stage: str, locks: Locks, entries: list[Any], unfit: Container[str]) -> dict[str, str]:
+    """Judge the dependencies of a stage by the lock files and by the history of code.
+
+    Args:
+        stage: The stage's full name.
+        locks: What DVC recorded.
+        entries: What `dvc status` says of the stage.
+        unfit: Paths to leave out.
+
+    Returns:
+        By path `FITS`, `REWORDED` or why it is stale. Paths for which DVC's own word decides are left out.
+    """
+    changed = {path for entry in entries if isinstance(entry, dict) for path in entry.get("changed deps", {})}
+    verdicts = {}
+    for path, recorded in locks.entries[stage].deps.items():
+        if path in unfit:
+            continue
+        current = _is_current(stage, path, locks, path in changed)
+        if current is not None:
+            verdicts[path] = FITS if current else "was written again since"
+        elif path in changed and find_code_changes(path, recorded.md5) == []:
+            verdicts[path] = REWORDED
+    return verdicts
 
 
 def _is_current(stage: str, path: str, locks: Locks, changed: bool) -> bool | None:
