@@ -69,7 +69,7 @@ def test_a_real_change_is_refused_by_name(toy: Clone, file: str, old: str, new: 
     reword(toy)
     toy.replace(file, old, new)
     before = (toy.folder / "dvc.lock").read_bytes()
-    with pytest.raises(InputError, match=rf"nothing was accepted; run `dvc repro`\n(.*\n)*  {named}"):
+    with pytest.raises(InputError, match=rf"nothing was accepted; .*\n(.*\n)*  {named}"):
         main()
     assert (toy.folder / "dvc.lock").read_bytes() == before
 

@@ -37,7 +37,8 @@ def main() -> None:
             left.append(f"{stage}: {reasons}")
     if refused:
         raise InputError(
-            "these changes can change results, so nothing was accepted; run `dvc repro`\n"
+            "these changes can change results, so nothing was accepted; run `dvc repro`, "
+            "or `dvc repro --single-item STAGE` for these stages and try again\n"
             + "\n".join(f"  {change} (for example {stage})" for change, stage in refused.items())
         )
     if accepted:
