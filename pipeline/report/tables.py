@@ -83,17 +83,15 @@ def summary(results: Sequence[Result]) -> str:
 def training_variance_note(results: Sequence[Result]) -> str:
     """Say what intervals and ranks include, in one or two sentences."""
     several = sum(len(result.correct) > 1 for result in results)
+    images = "95 % intervals are percentile bootstraps over the test images"
     if several == len(results):
-        return "Intervals are percentile bootstraps over the test images and the seeds."
+        return f"{images} and the seeds."
     if not several:
-        return (
-            "Intervals are percentile bootstraps over the test images. With a single seed, intervals and ranks do not "
-            "include training variance."
-        )
+        return f"{images}. With a single seed, intervals and ranks do not include training variance."
     variance = f"mean seed variance of the {several} models" if several > 1 else "seed variance of the model"
     return (
-        "Intervals are percentile bootstraps over the test images and the seeds. With a single seed, the interval does "
-        f"not include training variance; ranks use the {variance} with several seeds."
+        f"{images} and the seeds. With a single seed, the interval does not include training variance; ranks use the "
+        f"{variance} with several seeds."
     )
 
 

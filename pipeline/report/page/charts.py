@@ -19,7 +19,7 @@ INK, MUTED, LINE, BLUE, ORANGE, GREEN = (
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 ROW = 26  # pixels of a class or a model
 SIZE_HEIGHT, SIZE_WIDTH = 380, 640  # pixels of the chart of accuracy by parameters; its real width follows the page
-LABEL_HEIGHT, LABEL_CHARACTER = 13, 6.5  # pixels of its labels
+LABEL_HEIGHT, LABEL_CHARACTER, LABEL_RISE = 13, 6.5, 9  # pixels of its labels, and above their points
 SERIES = [f"var(--series-{number})" for number in range(1, 7)]
 SHAPES = ["circle", "square", "triangle-up", "diamond"]
 LONG = 50  # epochs; beyond them the axis is logarithmic
@@ -60,7 +60,8 @@ def style(chart: Chart, height: int, description: str) -> Chart:
 
 def accuracies(table: pd.DataFrame) -> Chart:
     """Draw test accuracies with intervals, the best first, and the published accuracies, from `results_table`."""
-    columns = ["model", "accuracy", "accuracy_low", "accuracy_high", "published_accuracy"]
+    known = table["published_accuracy"].notna().any()
+    columns = ["model", "accuracy", "accuracy_low", "accuracy_high", *(["published_accuracy"] if known else [])]
     rows = table[columns].sort_values("accuracy", ascending=False)
     order = list(rows["model"])
     base = alt.Chart(rows).encode(y=alt.Y("model:N", sort=order, title=None, axis=alt.Axis(ticks=False, domain=False)))
@@ -77,7 +78,7 @@ def accuracies(table: pd.DataFrame) -> Chart:
         x=alt.X("published_accuracy:Q"), tooltip=tips
     )
     layers, description = [interval, point], "Test accuracy of each model with its 95 % interval"
-    if rows["published_accuracy"].notna().any():
+    if known:
         layers, description = [*layers, published], f"{description}, and the published accuracy"
     return style(alt.layer(*layers), ROW * len(order), description)
 
@@ -243,7 +244,7 @@ def _label_offsets(rows: pd.DataFrame) -> list[float]:
             if left < other_right and other_left < right and abs(top - other_top) < LABEL_HEIGHT:
                 top = other_top + LABEL_HEIGHT
         placed.append((left, right, top))
-        offsets[index] = top - y[index] - LABEL_HEIGHT / 2
+        offsets[index] = top - y[index] - LABEL_RISE
     return [round(float(offset), 1) for offset in offsets]
 
 
@@ -253,12 +254,13 @@ def learning_curves(results: Sequence[Result], chosen: Sequence[str]) -> Chart:
     A model's index among the chosen ones gives its colour and its shape: when colours repeat, shapes differ.
     """
     rows = pd.concat([_curve(result) for result in results])
-    many = int(rows["epoch"].max()) > LONG
+    epochs = int(rows["epoch"].max())
+    many = epochs > LONG
     epoch = alt.X(
         "epoch:Q",
         title="epoch (log scale)" if many else "epoch",
         scale=alt.Scale(type="log" if many else "linear", nice=False, padding=8),
-        axis=alt.Axis(format="d", tickMinStep=1, grid=False),
+        axis=alt.Axis(format="d", grid=False, **({} if many else {"values": _whole_ticks(epochs)})),
     )
     value = alt.Y(
         "value:Q",
@@ -297,6 +299,11 @@ def learning_curves(results: Sequence[Result], chosen: Sequence[str]) -> Chart:
     settings = alt.param(name="chosen", value=list(chosen)), alt.param(name="measure", value="accuracy")
     chart = alt.layer(lines, best).add_params(*settings)
     return style(chart, 320, "Learning curves of the chosen models, training against validation")
+
+
+def _whole_ticks(epochs: int) -> list[int]:
+    """Return about ten whole epochs for an axis. Vega-Lite repeats them where there are few."""
+    return list(range(1, epochs + 1, max(1, round(epochs / 10))))
 
 
 def _curve(result: Result) -> pd.DataFrame:
