@@ -39,7 +39,7 @@ def killed_while_writing(path: Path) -> Path:
     return left
 
 
-def test_a_kill_while_writing_leaves_the_old_file_and_the_next_writing_sweeps(tmp_path: Path) -> None:
+def test_a_kill_leaves_the_old_file_and_the_next_write_sweeps(tmp_path: Path) -> None:
     path, other = tmp_path / "result.csv", tmp_path / f"{PARTIAL}other-abcdefgh.csv"
     for existing in (path, other):
         existing.write_text("old")
@@ -147,9 +147,7 @@ def test_a_crafted_archive_is_refused(
     assert [one.name for one in tmp_path.iterdir()] == ["crafted.npz"]
 
 
-def test_an_archive_larger_than_the_memory_is_refused_before_it_is_unpacked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_archive_larger_than_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_npz(tmp_path / "zeros.npz", {"zeros": np.zeros(2**20, np.uint8)})
     assert (tmp_path / "zeros.npz").stat().st_size < 2**12
     monkeypatch.setattr("os.sysconf", {"SC_PHYS_PAGES": 2**4, "SC_PAGE_SIZE": 2**12}.get)
@@ -211,3 +209,13 @@ def test_what_is_no_json_object_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "metrics.json").write_text(text)
     with pytest.raises(InputError, match=r"metrics\.json: "):
         read_json(tmp_path / "metrics.json")
+
+
+def test_ctrl_c_is_one_line_and_status_130(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as ended:
+        run(interrupted)
+    assert ended.value.code == 130
+    assert "run the same command again to continue" in capsys.readouterr().err
