@@ -24,7 +24,9 @@ settings.load_profile("pipeline")
 
 
 LONGEST = ["teams", "sweeps", "sweeps_on_ray", "experiments", "own_data", "kills"]
-SLOW = {"reproduced_folder", "browser"}  # fixtures of tests that `make test-fast` leaves out
+# What `make test-fast` leaves out: tests with these fixtures, and files whose tests train in many processes.
+SLOW_FIXTURES = {"reproduced_folder", "browser"}
+SLOW_FILES = {"browser", "crafted_models", "evaluation_stages", "jax", "onnx", "training_process", "two_repros"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,7 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     One process makes the clone that these share while the others do the rest.
     """
     for item in items:
-        if SLOW & set(getattr(item, "fixturenames", ())):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if SLOW_FIXTURES & fixtures or item.path.stem.removeprefix("test_") in SLOW_FILES:
             item.add_marker(pytest.mark.slow)
 
     def place(item: pytest.Item) -> int:
