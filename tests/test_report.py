@@ -292,7 +292,7 @@ def test_long_trainings_are_thinned_out(result: Result) -> None:
     assert len(drawn) <= DRAWN_EPOCHS + 1
     assert {1, 997, 1000} <= set(drawn.tolist())
     (panel,) = validation_accuracies([long]).axes
-    assert len(panel.lines[-2].get_xdata()) == len(drawn)
+    assert np.size(panel.lines[-2].get_xdata()) == len(drawn)
 
 
 def fractions(figure: Figure) -> npt.NDArray[np.float64]:

@@ -260,7 +260,7 @@ def learning_curves(results: Sequence[Result], chosen: Sequence[str]) -> Chart:
         "epoch:Q",
         title="epoch (log scale)" if many else "epoch",
         scale=alt.Scale(type="log" if many else "linear", nice=False, padding=8),
-        axis=alt.Axis(format="d", grid=False, **({} if many else {"values": _whole_ticks(epochs)})),
+        axis=alt.Axis(format="d", grid=False, values=alt.Undefined if many else _whole_ticks(epochs)),
     )
     value = alt.Y(
         "value:Q",
