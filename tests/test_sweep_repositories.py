@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.sweep.trials import Trial
 from tests.helpers.clone import ENVIRONMENT, ROOT, Clone
 
 SCORE = """
@@ -84,19 +85,24 @@ def write_sweep(clone: Clone, text: str) -> None:
     (clone.folder / "sweeps/small.yaml").write_text(text)
 
 
-def sweep(clone: Clone, *arguments: str, status: int = 0, **environment: str) -> pd.DataFrame:
+def sweep(clone: Clone) -> pd.DataFrame:
     """Run the sweep and read its table."""
+    status, error = run_sweep(clone)
+    assert status == 0, error
+    return pd.read_csv(clone.folder / "reports/sweeps/small/trials.csv")
+
+
+def run_sweep(clone: Clone) -> tuple[int, str]:
+    """Exit status and errors of the sweep."""
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "sweep", "sweeps/small.yaml", *arguments],
+        [sys.executable, "-m", "pipeline", "sweep", "sweeps/small.yaml"],
         cwd=clone.folder,
-        env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)} | environment,
+        env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == status, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return pd.read_csv(clone.folder / "reports/sweeps/small/trials.csv")
+    return done.returncode, done.stderr
 
 
 def in_a_plain_repository(folder: Path) -> Clone:
@@ -133,9 +139,7 @@ def test_a_grid_runs(make: Callable[[Path], Clone], tmp_path: Path) -> None:
     table = sweep(clone)
     assert table["validation_accuracy"].tolist() == [0.1, 0.2]
     assert table["is_best"].tolist() == [False, True]
-    assert not list((clone.folder / ".dvc/tmp/sweeps/small").iterdir())
-    clone.run("dvc", "exp", "apply", table["experiment"][1])
-    assert (clone.folder / "data/curves/mlp.csv").exists()
+    assert not (clone.folder / ".dvc/tmp/sweeps/small").exists()
 
 
 def test_a_model_of_the_frontier_is_swept(tmp_path: Path) -> None:
@@ -175,3 +179,24 @@ def test_a_setting_that_is_cached_is_not_run_again(tmp_path: Path) -> None:
     write_sweep(clone, SWEEP.replace("[10, 20]", "[10]"))
     assert sweep(clone)["validation_accuracy"].tolist() == pytest.approx([0.2])
     assert Path(ENVIRONMENT["SCORED"]).read_text() == before
+
+
+def test_uncommitted_changes_stop_a_sweep(tmp_path: Path) -> None:
+    clone = make_repository(tmp_path / "repository")
+    clone.replace("score.py", "import json", "import  json")
+    status, error = run_sweep(clone)
+    assert status == 2
+    assert error.startswith("error: working tree: found changes in score.py, expected them committed")
+
+
+def test_a_failing_trial_is_named_and_the_others_end(tmp_path: Path) -> None:
+    clone = make_repository(tmp_path / "repository")
+    clone.replace("score.py", "name, folder = ", "sys.exit('no such luck')\nname, folder = ")
+    clone.commit("A stage that fails")
+    status, error = run_sweep(clone)
+    assert status == 2
+    assert error.count("no such luck") == 2
+    for epochs in (10, 20):
+        name = Trial("small", "mlp", {"epochs": epochs}).name
+        assert f"{name}: `dvc exp run` ended with status" in error
+    assert clone.run("git", "for-each-ref", "refs/exps") == ""

@@ -104,27 +104,6 @@ def test_a_killed_grid_and_a_search_as_documented(clone: Clone) -> None:
     assert pd.read_csv(clone.folder / "reports/sweeps/dense_search/trials.csv").equals(trials)
 
 
-def test_uncommitted_changes_stop_a_sweep(fresh_clone: Clone) -> None:
-    fresh_clone.change("models.mlp.epochs", 2)
-    command = [sys.executable, "-m", "pipeline", "sweep", "sweeps/mlp.yaml"]
-    done = subprocess.run(command, cwd=fresh_clone.folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: working tree: found changes in params.yaml, expected them committed")
-
-
-def test_a_failing_trial_is_named_and_the_others_end(clone: Clone) -> None:
-    clone.replace("stages/train.py", "    params = model", "    sys.exit('no such luck')\n    params = model")
-    (clone.folder / "sweeps/mlp.yaml").write_text("model: mlp\ngrid:\n  epochs: [1, 2]\n")
-    clone.commit("A stage that fails")
-    command = [sys.executable, "-m", "pipeline", "sweep", "sweeps/mlp.yaml"]
-    done = subprocess.run(command, cwd=clone.folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.count("no such luck") == 2
-    for name in (trial.name for trial in trials("model: mlp\ngrid:\n  epochs: [1, 2]\n", clone.folder)):
-        assert f"{name}: `dvc exp run` ended with status" in done.stderr
-    assert experiments(clone) == {}
-
-
 def trials(text: str, folder: Path) -> list[Trial]:
     path = folder / "mlp.yaml"
     path.write_text(text)

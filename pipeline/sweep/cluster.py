@@ -15,8 +15,8 @@ from ray.exceptions import RayError
 
 from pipeline.io import InputError
 from pipeline.programs import dvc, git
-from pipeline.sweep.trials import Trial, finished, reference
-from pipeline.sweep.workspace import LAST_LINES, git_top
+from pipeline.sweep.trials import Trial, finished, git_top, reference
+from pipeline.sweep.workspace import LAST_LINES
 
 GIT_REMOTE = "origin"
 RETRIES = 5  # of a trial whose node is lost

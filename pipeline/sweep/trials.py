@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from itertools import product
+from pathlib import Path
 
 import pandas as pd
 from dvc.api import DVCFileSystem
@@ -67,21 +68,30 @@ class Trial:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What a finished trial reached. Files are read from git and DVC's cache; the workspace stays as it is."""
+    """What a finished trial reached. Files are read from git and DVC's cache; the workspace stays as it is.
+
+    Attributes:
+        trial: The trial.
+        files: The files of its experiment.
+        folder: The folder of the pipeline among them.
+    """
 
     trial: Trial
     files: DVCFileSystem
+    folder: Path
 
     @cached_property
     def validation_accuracy(self) -> float:
         """Mean over the model's seeds, from the metrics."""
-        metrics = json.loads(self.files.read_text(self.trial.layout.metrics_of(self.trial.model).as_posix()))
+        metrics = json.loads(
+            self.files.read_text((self.folder / self.trial.layout.metrics_of(self.trial.model)).as_posix())
+        )
         return float(metrics["validation"]["accuracy"])
 
     @cached_property
     def curves(self) -> pd.DataFrame:
         """Loss and accuracy on training and validation data, one row an epoch."""
-        with self.files.open(self.trial.layout.curves(self.trial.model).as_posix()) as file:
+        with self.files.open((self.folder / self.trial.layout.curves(self.trial.model)).as_posix()) as file:
             return pd.read_csv(file)
 
 
@@ -135,9 +145,17 @@ def finished(commit: str) -> set[str]:
     return {name.rpartition("/")[2] for name in listed}
 
 
+def git_top() -> tuple[Path, Path]:
+    """Return the top folder of the git repository, and the current folder relative to it."""
+    top, prefix = (git("rev-parse", option).rstrip("\n") for option in ("--show-toplevel", "--show-prefix"))
+    return Path(top), Path(prefix)
+
+
 def read_result(trial: Trial, commit: str) -> TrialResult:
     """Read what the experiment of `trial` on `commit` reached."""
-    return TrialResult(trial, DVCFileSystem(".", rev=git("rev-parse", reference(commit, trial.name)).strip()))
+    experiment = git("rev-parse", reference(commit, trial.name)).strip()
+    _, folder = git_top()
+    return TrialResult(trial, DVCFileSystem(".", rev=experiment, subrepos=folder != Path()), folder)
 
 
 def best_result(results: Sequence[TrialResult]) -> TrialResult:

@@ -24,7 +24,7 @@ from dvc.repo import Repo
 
 from pipeline.io import InputError
 from pipeline.programs import environment, git
-from pipeline.sweep.trials import Trial, reference
+from pipeline.sweep.trials import Trial, git_top, reference
 
 SWEEPS = Path(".dvc/tmp/sweeps")  # git ignores it
 OWN_DATA = Path("data/local")  # git does not have its files
@@ -72,12 +72,6 @@ def open_workspace(sweep: str) -> Iterator[Workspace]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def git_top() -> tuple[Path, Path]:
-    """Return the top folder of the git repository, and the current folder relative to it."""
-    top, prefix = (git("rev-parse", option).rstrip("\n") for option in ("--show-toplevel", "--show-prefix"))
-    return Path(top), Path(prefix)
-
-
 def run_trial(trial: Trial, commit: str, workspace: Workspace, stop: Watch = lambda _: False) -> bool:
     """Run one trial and bring its experiment into this repository.
 
@@ -94,7 +88,7 @@ def run_trial(trial: Trial, commit: str, workspace: Workspace, stop: Watch = lam
         InputError: The experiment fails. The message has the end of DVC's output.
     """
     top, prefix = git_top()
-    clone = workspace.folder / trial.name
+    clone = (workspace.folder / trial.name).absolute()  # git fetch starts from the top folder
     git("clone", "--quiet", "--shared", "--no-checkout", str(top), str(clone))
     try:
         git("-C", str(clone), "checkout", "--quiet", "--detach", commit)
