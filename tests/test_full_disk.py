@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.clone import ENVIRONMENT, Clone
+from tests.helpers.clone import ENVIRONMENT, Clone
 
 SIZE = 64 * 2**20  # bytes; the clone takes some 20 MB
 
 STAGES = {
     "download": "data/raw/train-images-idx3-ubyte",
     "preprocess": "data/prepared.npz",
-    "split": "data/split.npz",
+    "split standard": "data/splits/standard.npz",
     "duplicates": "data/duplicates.csv",
     "train mlp": "data/.*mlp|dvclive/mlp/0",
     "evaluate mlp": "metrics/mlp.json",
@@ -61,7 +61,7 @@ def results(clone: Clone) -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize(("stage", "file"), STAGES.items())
-def test_a_stage_names_the_file_it_cannot_write_and_leaves_what_is_there(disk: Clone, stage: str, file: str) -> None:
+def test_a_stage_names_the_file_it_cannot_write(disk: Clone, stage: str, file: str) -> None:
     before = results(disk)
     with filled(disk, room=0):
         command = [sys.executable, "-m", *f"stages.{stage}".split()]
@@ -75,17 +75,17 @@ def test_a_stage_names_the_file_it_cannot_write_and_leaves_what_is_there(disk: C
 @pytest.mark.parametrize("room", [0, 8192], ids=["for nothing", "for the stage's file, not for its copy in the cache"])
 def test_dvc_goes_on_when_there_is_space_again(disk: Clone, room: int) -> None:
     before = results(disk)
-    disk.change("split.seed", 1 + room)
+    disk.change("splits.standard.seed", 1 + room)
     with filled(disk, room):
-        repro = ["dvc", "repro", "split"]
+        repro = ["dvc", "repro", "split@standard"]
         done = subprocess.run(repro, cwd=disk.folder, env=ENVIRONMENT, check=False, capture_output=True, text=True)
     assert done.returncode != 0
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
 
-    (disk.folder / ".dvc/tmp/rwlock").unlink()  # as docs/faults.md says: DVC may have been writing it
-    disk.dvc("repro", "split")
-    assert disk.run("dvc", "status", "split").strip() == "Data and pipelines are up to date."
-    disk.change("split.seed", 0)
-    assert disk.dvc("repro", "split").restored == {"split"}
+    (disk.folder / ".dvc/tmp/rwlock").unlink()  # as docs/troubleshooting.md says: DVC may have been writing it
+    disk.dvc("repro", "split@standard")
+    assert disk.run("dvc", "status", "split@standard").strip() == "Data and pipelines are up to date."
+    disk.change("splits.standard.seed", 0)
+    assert disk.dvc("repro", "split@standard").restored == {"split@standard"}
     assert results(disk) == before
