@@ -29,7 +29,7 @@ def test_another_candidate_trains_nothing(clone: Clone) -> None:
 
 def test_a_candidate_on_a_fresh_clone_trains_alone(fresh_clone: Clone) -> None:
     ran = fresh_clone.dvc("exp", "run", "-S", "model=cnn1", "candidate").ran
-    assert ran == {"download", "preprocess", "split", "train@cnn1", "evaluate@cnn1", "candidate"}
+    assert ran == {"download", "preprocess", "split@standard", "train@cnn1", "evaluate@cnn1", "candidate"}
 
     candidate = json.loads((fresh_clone.folder / "metrics/candidate.json").read_text())
     before = json.loads(fresh_clone.run("git", "show", "HEAD:metrics/candidate.json"))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.sweep.trials import Trial
+from pipeline.sweep.trials import Trial, read_result, reference
 from tests.helpers.clone import ENVIRONMENT, ROOT, Clone
 
 SCORE = """
@@ -200,3 +200,45 @@ def test_a_failing_trial_is_named_and_the_others_end(tmp_path: Path) -> None:
         name = Trial("small", "mlp", {"epochs": epochs}).name
         assert f"{name}: `dvc exp run` ended with status" in error
     assert clone.run("git", "for-each-ref", "refs/exps") == ""
+
+
+ON_A_NODE = """
+import pickle, sys
+run, arguments = pickle.load(open(sys.argv[1], "rb"))
+assert "pipeline" not in sys.modules
+print(run(*arguments))
+"""
+
+
+def test_a_node_runs_a_trial_without_this_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray")
+    from ray import cloudpickle
+
+    from pipeline.sweep import cluster
+
+    clone = make_repository(tmp_path / "repository", "vision")
+    clone.run("dvc", "repro", "evaluate@mlp", "evaluate@dense128", "frontier/dvc.yaml:evaluate@airbench_long")
+    clone.run("git", "init", "--quiet", "--bare", str(tmp_path / "git"))
+    clone.run("git", "remote", "add", "origin", str(tmp_path / "git"))
+    clone.run("dvc", "remote", "add", "--default", "folder", str(tmp_path / "dvc"))
+    clone.commit("Remotes and results")
+    clone.run("git", "push", "--quiet", "origin", "main")
+    clone.run("dvc", "push")
+    monkeypatch.chdir(clone.folder)
+    commit = clone.run("git", "rev-parse", "HEAD").strip()
+    trial = Trial("small", "mlp", {"epochs": 30})
+    repository = (cluster.git_address(commit), "vision")
+    cloudpickle.register_pickle_by_value(cluster)
+    try:
+        call = (
+            cluster.run_remote_trial,
+            (repository, commit, reference(commit, trial.name), trial.overrides, trial.stage),
+        )
+        (tmp_path / "call").write_bytes(cloudpickle.dumps(call))
+    finally:
+        cloudpickle.unregister_pickle_by_value(cluster)
+    command = [sys.executable, "-c", ON_A_NODE, str(tmp_path / "call")]
+    done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("None\n", "")
+    cluster.fetch(commit, [trial])
+    assert read_result(trial, commit).validation_accuracy == 0.3

@@ -35,16 +35,16 @@ def run_on_cluster(trials: Sequence[Trial], commit: str, address: str) -> None:
     Raises:
         InputError: The commit or the data cannot reach the nodes, there is no cluster, or trials fail.
     """
-    repository = _git_address(commit)
-    _fetch(commit, trials)
+    repository = git_address(commit)
+    fetch(commit, trials)
     missing = [trial for trial in trials if trial.name not in finished(commit)]
     mistakes = _run(missing, commit, repository, address) if missing else []
-    _fetch(commit, trials)
+    fetch(commit, trials)
     if mistakes:
         raise InputError("\n".join(mistakes))
 
 
-def _git_address(commit: str) -> str:
+def git_address(commit: str) -> str:
     """Return the address of the git remote.
 
     Raises InputError if it does not have the commit, or DVC has no default remote.
@@ -89,7 +89,7 @@ def _run(trials: Sequence[Trial], commit: str, repository: str, address: str) ->
         ray.shutdown()
 
 
-def _fetch(commit: str, trials: Sequence[Trial]) -> None:
+def fetch(commit: str, trials: Sequence[Trial]) -> None:
     """Fetch the trials that the git remote has, and their data from DVC's remote."""
     listed = git("ls-remote", GIT_REMOTE, reference(commit, "*")).split()[1::2]
     names = {trial.name for trial in trials} & {name.rpartition("/")[2] for name in listed}
