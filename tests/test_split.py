@@ -21,9 +21,7 @@ def split(labels: npt.NDArray[np.uint8], size: float = 0.2, seed: int = 0) -> tu
 
 
 @pytest.mark.parametrize(("size", "held_out"), [(0.2, 12), (120, 12), (0.5, 30), (10, 1)])
-def test_a_fraction_or_number_of_images_is_held_out(
-    labels: npt.NDArray[np.uint8], size: float, held_out: int
-) -> None:
+def test_a_fraction_or_number_of_images_is_held_out(labels: npt.NDArray[np.uint8], size: float, held_out: int) -> None:
     train, validation = split(labels, size)
     assert np.bincount(labels[validation]).tolist() == [held_out] * 10
     assert np.bincount(labels[train]).tolist() == [60 - held_out] * 10
