@@ -139,9 +139,21 @@ def test_text_of_a_branch_acts_nowhere_in_the_comment(text: str) -> None:
         html = MARKDOWN.render(comment)
         outside = re.sub("<code>[^<>]*</code>", "", html)
         assert not set("@#!$%^~&*") & set(re.sub("<[^>]*>", "", outside))
-        assert set(re.findall(r"<(\w+)", outside)) <= set(
-            ["h2", "p", "strong", "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "ul", "li"]
-        )
+        assert set(re.findall(r"<(\w+)", outside)) <= {
+            "h2",
+            "p",
+            "strong",
+            "table",
+            "thead",
+            "tbody",
+            "tr",
+            "th",
+            "td",
+            "details",
+            "summary",
+            "ul",
+            "li",
+        }
 
 
 def test_hostile_text_is_only_shown() -> None:
