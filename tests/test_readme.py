@@ -4,6 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
@@ -30,6 +31,13 @@ def installed(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> Clone:
 
 def test_every_result_is_generated() -> None:
     assert fill(README, sections()) == README, "`make readme` writes the new results"
+
+
+def test_the_full_table_is_that_of_the_committed_results() -> None:
+    table = Path("docs/results.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` +\|[^|]*\| +([\d.]+)", table, re.MULTILINE))
+    results = pd.read_csv("reports/results.csv")
+    assert rows == {row["model"]: f"{100 * row['accuracy']:.2f}" for row in results.to_dict("records")}
 
 
 def test_no_result_is_typed_by_hand() -> None:

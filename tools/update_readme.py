@@ -1,6 +1,7 @@
-"""Write the results into ``README.md``, between its markers: ``python -m tools.update_readme``.
+"""Write the results into ``README.md``, between its markers, and into ``docs/results.md``: ``make readme``.
 
-Every number comes from ``reports/results.csv`` and ``frontier/reports/results.csv``.
+Every number comes from ``reports/results.csv`` and ``frontier/reports/results.csv``. ``docs/results.md`` is the report's
+full table: DVC restores a report from its cache only if all outputs but plots are in the cache, so git has a copy.
 """
 
 import re
@@ -13,6 +14,7 @@ from pipeline.config import Layout, Pipeline, load_all
 from pipeline.io import atomic_write, require_output, run
 
 README = Path("README.md")
+RESULTS = Path("docs/results.md")
 
 
 def load_table(layout: Layout, pipeline: Pipeline) -> pd.DataFrame:
@@ -74,10 +76,15 @@ def sections() -> dict[str, str]:
 
 
 def main() -> None:
-    """Rewrite ``README.md``."""
-    text = fill(README.read_text(encoding="utf-8"), sections())
-    with atomic_write(README) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    """Rewrite ``README.md`` and ``docs/results.md``."""
+    table = require_output(Path("reports/results.md"), "report").read_text(encoding="utf-8")
+    texts = {
+        README: fill(README.read_text(encoding="utf-8"), sections()),
+        RESULTS: f"# Results\n\nWritten by `make readme` from the report.\n\n{table}",
+    }
+    for path, text in texts.items():
+        with atomic_write(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def _percent(fraction: float) -> str:
