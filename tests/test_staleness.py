@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from pipeline.io import InputError
 from pipeline.review.staleness import Reason, Staleness, find_stale_results
 from tests.helpers.clone import Clone
-from tests.helpers.toy import fresh_clone, toy_repository
+from tests.helpers.toy import ROOT_STAGES, fresh_clone, toy_repository
 
 FRESH = Staleness({}, [])
 METRICS = ("metrics", "frontier/metrics")
@@ -147,7 +147,18 @@ def test_an_entry_without_a_hash_is_stale(
 
 
 def test_a_stage_without_results_is_stale(toy: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    (toy.folder / "dvc.yaml").write_text(ROOT_STAGES.replace("[a, b]", "[a, b, d]"))
+    (toy.folder / "params.yaml").write_text("models: {a: 1, b: 1, d: 1}\n")
+    toy.commit("A model without results")
+    found = stale_in_a_clone(toy, monkeypatch).stale
+    assert found == {f"{stage}@d": [Reason("dvc.lock", "has no results of it")] for stage in ("train", "evaluate")}
+
+
+def test_a_pipeline_that_was_never_run_is_not_stale(toy: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     (toy.folder / "frontier/dvc.lock").unlink()
     toy.commit("No results")
-    found = stale_in_a_clone(toy, monkeypatch).stale
-    assert found["frontier/dvc.yaml:train@c"] == [Reason("frontier/dvc.lock", "has no results of it")]
+    unwritten = {"frontier/metrics/c.json": [Reason("dvc.yaml", "has no stage that writes it")]}
+    assert stale_in_a_clone(toy, monkeypatch).stale == unwritten
+    (toy.folder / "frontier/metrics/c.json").unlink()
+    toy.commit("And no metrics")
+    assert stale_in_a_clone(toy, monkeypatch) == FRESH

@@ -76,7 +76,8 @@ class Staleness(NamedTuple):
 def find_stale_results(metrics: Iterable[str] = ("metrics",)) -> Staleness:
     """Find the stages whose results are not those of the code and parameters beside them, or were edited.
 
-    A metrics file in one of the folders `metrics` that no stage writes is listed under its own path.
+    A metrics file in one of the folders `metrics` that no stage writes is listed under its own path. A pipeline without
+    a lock file has no results that could be stale.
     """
     status = dvc_json("status", "--json")
     stages = list_stages()
@@ -84,6 +85,8 @@ def find_stale_results(metrics: Iterable[str] = ("metrics",)) -> Staleness:
     stale: dict[str, list[Reason]] = defaultdict(list)
     reworded: set[str] = set()
     for stage in stages:
+        if not Path(lock_of(stage)).exists():
+            continue
         if stage not in locks.entries:
             stale[stage].append(Reason(lock_of(stage), "has no results of it"))
             continue
