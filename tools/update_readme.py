@@ -1,7 +1,7 @@
 """Write the results into ``README.md``, between its markers, and into ``docs/results.md``: ``make readme``.
 
-Every number comes from ``reports/results.csv`` and ``frontier/reports/results.csv``. ``docs/results.md`` is the report's
-full table: DVC restores a report from its cache only if all outputs but plots are in the cache, so git has a copy.
+Every number comes from ``reports/results.csv`` and ``frontier/reports/results.csv``. ``docs/results.md`` is the full
+table of the report: DVC restores a report only if all its outputs but plots are in DVC's cache, so git has a copy.
 """
 
 import re
