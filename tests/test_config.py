@@ -137,7 +137,9 @@ def line_of(path: Path, key: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("source", "key", "value", "said"), CASES, ids=[f"{key}={value}" for _, key, value, _ in CASES]
+    ("source", "key", "value", "said"),
+    CASES,
+    ids=[f"{key}={'nothing' if value is MISSING else value}" for _, key, value, _ in CASES],
 )
 def test_a_mistake_is_named_with_line_and_key(source: Path, key: str, value: Any, said: str, tmp_path: Path) -> None:
     path = changed(source, key, value, tmp_path)
