@@ -55,7 +55,7 @@ def parse_arguments(config: Config) -> argparse.Namespace:
     parser.add_argument(
         "--models",
         nargs="+",
-        default=list(load_published(config.published)),
+        default=[name for name in load_published(config.published) if name in config.models],
         metavar="MODEL",
         help="default: published",
     )

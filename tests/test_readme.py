@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from tests.helpers.clone import ENVIRONMENT, ROOT, Clone
+from tests.helpers.clone import ENVIRONMENT, OUTSIDE_MAKE, ROOT, Clone
 from tests.helpers.documentation import code_blocks, run_block
 from tools.update_readme import fill, sections
 
@@ -86,7 +86,8 @@ def test_the_daily_commands_work_as_typed(installed: Clone) -> None:
 
 
 def test_make_repro_trains_several_models_at_a_time() -> None:
-    done = subprocess.run(["make", "--dry-run", "repro", "JOBS=2"], capture_output=True, text=True, check=True)
+    command = ["make", "--dry-run", "repro", "JOBS=2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=OUTSIDE_MAKE)
     assert "xargs -P 2" in done.stdout
     assert done.stdout.rstrip().splitlines()[-1].endswith('reports/index.html"')
 

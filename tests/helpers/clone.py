@@ -14,7 +14,9 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "tests" / "data"
-ENVIRONMENT = os.environ | {
+# Without what `make test` sets for the processes below it, since readers do not run commands inside make.
+OUTSIDE_MAKE = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+ENVIRONMENT = OUTSIDE_MAKE | {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     **{f"GIT_{role}_{key}": "tests@example.org" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")},
 }
