@@ -81,3 +81,14 @@ def test_the_reason_of_a_failing_import_is_seen(ending: str, tmp_path: Path) -> 
     )
     assert done.returncode != 0
     assert "the reason" in done.stderr
+
+
+def test_a_live_report_resumes_after_a_kill_in_its_first_write(tmp_path: Path) -> None:
+    from pipeline.training.callbacks import live_report
+
+    begun = tmp_path / "plots" / "metrics" / "train" / "loss.tsv"
+    begun.parent.mkdir(parents=True)
+    begun.touch()
+    with live_report(tmp_path, resume=True) as live:
+        live.log_metric("train/loss", 0.5)
+    assert begun.read_text().startswith("step\t")

@@ -209,6 +209,9 @@ def live_report(folder: Path, resume: bool) -> Iterator[Live]:
 
     An OSError without a file name, such as that of a full disk, gets the folder's name.
     """
+    for path in folder.glob("plots/metrics/**/*.tsv"):  # a kill may have left a file before its header was in it
+        if not path.read_text().startswith("step\t"):
+            path.unlink()
     try:
         with Live(str(folder), report="html", save_dvc_exp=False, dvcyaml=None, resume=resume) as live:
             yield live
