@@ -1,4 +1,4 @@
-"""What the measured trainings say: the least of the rounds, ratios, a table and a figure."""
+"""Compare the measured trainings: the least of the rounds, ratios, a table and a figure."""
 
 from collections.abc import Sequence
 

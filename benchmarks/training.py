@@ -37,7 +37,7 @@ ENVIRONMENT = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL"
 
 @dataclass(frozen=True)
 class Task:
-    """What each framework trains: `epochs` epochs are counted after one that is not, on the images in `data`."""
+    """The training of every framework: `epochs` epochs count, after one that does not, on the images in `data`."""
 
     name: str
     config: ModelConfig

@@ -105,7 +105,7 @@ def load_pipeline(path: Path = PARAMS) -> Pipeline:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the pipeline of a folder keeps its files: ``.`` is the root's."""
+    """The places of the files of one pipeline: the folder ``.`` is the root's."""
 
     folder: Path
 
@@ -194,7 +194,7 @@ class Article(StrictModel):
 
 
 class Published(StrictModel):
-    """What an article reports for a model on the test images; `accuracy` is None where it gives no number."""
+    """The result that an article reports on the test images. `accuracy` is None where it gives no number."""
 
     article: Text
     claim: Text

@@ -171,7 +171,7 @@ class ImageFolders(StrictModel):
 
 
 class _Data(StrictModel):
-    """What all formats have in common."""
+    """The settings that all formats have in common."""
 
     sources: Annotated[list[Source], Field(min_length=1)]
     classes: Annotated[list[ClassName], Field(min_length=2, max_length=256)] | None
@@ -226,7 +226,7 @@ DataConfig = Annotated[
 
 
 class SplitConfig(StrictModel):
-    """How many training images are held out for validation: a fraction or a number, as scikit-learn's `test_size`."""
+    """The training images held out for validation: a fraction or a number, as scikit-learn's `test_size`."""
 
     validation_size: Fraction | PositiveInt
     seed: Seed

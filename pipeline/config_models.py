@@ -105,7 +105,7 @@ OptimizerConfig = Annotated[
 
 
 class ModelConfig(StrictModel):
-    """How one model is trained. The options of its architecture stand beside these fields."""
+    """The training of one model. The options of its architecture stand beside these fields."""
 
     architecture: str
     split: Name

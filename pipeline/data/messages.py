@@ -1,4 +1,4 @@
-"""What error messages about data share: readable paths, several faults at once, the number of classes."""
+"""Write error messages about data: readable paths, several faults at once, the number of classes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

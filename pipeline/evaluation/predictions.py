@@ -45,7 +45,7 @@ class SeedPredictions:
 
     @property
     def correct(self) -> npt.NDArray[np.bool_]:
-        """Whether each seed classifies each image correctly, bool (seeds, n)."""
+        """Correct predictions of each seed for each image, bool (seeds, n)."""
         return np.asarray(self.predicted == self.labels)
 
     @property

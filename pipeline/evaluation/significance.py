@@ -123,7 +123,7 @@ class Pair:
 
     @property
     def significant(self) -> bool:
-        """Whether the accuracies differ beyond chance."""
+        """True if the accuracies differ beyond chance."""
         return self.corrected < LEVEL
 
 

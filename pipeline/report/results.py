@@ -22,7 +22,7 @@ DRAWN_EPOCHS = 120  # of a longer training so many are drawn, evenly on a log sc
 
 
 class SeedRun(BaseModel):
-    """What the report shows of the training of one seed. The file may hold more."""
+    """The training of one seed, as the report shows it. The file may hold more."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -30,7 +30,7 @@ class SeedRun(BaseModel):
 
 
 class Run(BaseModel):
-    """What the report shows of a training. Epochs and times are those of the best seed. The file may hold more."""
+    """A training, as the report shows it. Epochs and times are those of the best seed. The file may hold more."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -70,7 +70,7 @@ class Result:
 
     @property
     def best(self) -> dict[str, Predictions]:
-        """What the best seed predicts, by split."""
+        """Predictions of the best seed, by split."""
         return {split: found.seeds[self.best_index] for split, found in self.predictions.items()}
 
     @cached_property
@@ -85,7 +85,7 @@ class Result:
 
     @cached_property
     def correct(self) -> npt.NDArray[np.bool_]:
-        """Which test images each seed classifies correctly, bool (seeds, n)."""
+        """Correct predictions of each seed for the test images, bool (seeds, n)."""
         return self.predictions["test"].correct
 
     @cached_property

@@ -1,1 +1,1 @@
-"""What a branch changes in the results, for a pull request."""
+"""Review what a branch changes in the results, for a pull request."""

@@ -22,7 +22,7 @@ LEGEND = "▼ is worse than the base, ▼▼ below the base's 95 % interval. Tes
 
 @dataclass(frozen=True)
 class Outputs:
-    """What became of the outputs that a fresh clone lacks.
+    """The outputs that a fresh clone lacks, and what became of them.
 
     Attributes:
         missing: Paths that neither cache nor remote has.
@@ -39,7 +39,7 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the branch changes in the results."""
+    """The changes of a branch in the results."""
 
     models: Sequence[ModelScores]
     candidate: Candidate

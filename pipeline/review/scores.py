@@ -32,7 +32,7 @@ class Score:
 
     @property
     def is_below_interval(self) -> bool:
-        """Whether the score here lies below the base's interval."""
+        """True if the score here lies below the base's interval."""
         return self.low is not None and self.here is not None and self.here < self.low
 
 
@@ -57,7 +57,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the gate lets the branch pass, and a sentence that explains it."""
+    """The decision of the gate on a branch, and a sentence that explains it."""
 
     passed: bool
     sentence: str

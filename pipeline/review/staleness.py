@@ -25,7 +25,7 @@ MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
 class Reason(NamedTuple):
-    """What of a stage does not fit, such as a file, and how."""
+    """A reason why a stage is stale: the subject, such as a file, and its state."""
 
     subject: str
     state: str
@@ -39,7 +39,7 @@ class Recorded(NamedTuple):
 
 
 class Locked(NamedTuple):
-    """What a stage read and what it wrote, by path."""
+    """The files that a stage read and wrote, by path."""
 
     deps: dict[str, Recorded]
     outs: dict[str, Recorded]
@@ -47,7 +47,7 @@ class Locked(NamedTuple):
 
 @dataclass(frozen=True)
 class Locks:
-    """What DVC recorded of each stage, and of each ``.dvc`` file, by the stage's full name."""
+    """The records of DVC for each stage, and for each ``.dvc`` file, by the stage's full name."""
 
     entries: Mapping[str, Locked]
     stages: frozenset[str]  # those that a dvc.yaml still has

@@ -68,7 +68,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What a finished trial reached. Files are read from git and DVC's cache; the workspace stays as it is.
+    """The results of a finished trial. Files are read from git and DVC's cache; the workspace stays as it is.
 
     Attributes:
         trial: The trial.

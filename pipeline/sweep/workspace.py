@@ -38,7 +38,7 @@ Watch = Callable[[Path], bool]
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where one sweep runs its trials.
+    """The place where one sweep runs its trials.
 
     Attributes:
         folder: Holds the clones.

@@ -32,7 +32,7 @@ class Augmentation:
 
     @property
     def changes_images(self) -> bool:
-        """Whether an image differs between epochs."""
+        """True if an image differs between epochs."""
         return self._moves_images or self.recipe.cutout > 0 or self.recipe.mixup > 0
 
     @property
@@ -41,7 +41,7 @@ class Augmentation:
 
     @property
     def has_soft_targets(self) -> bool:
-        """Whether labels become distributions over the classes."""
+        """True if labels become distributions over the classes."""
         return self.recipe.mixup > 0 or self.recipe.label_smoothing > 0
 
     def sample_params(self, order: Indices, seed: int, epoch: int) -> Block:

@@ -36,7 +36,7 @@ for line in sys.stdin.buffer:
 
 @dataclass(frozen=True)
 class ExecutionPlan:
-    """How a network is trained on this machine.
+    """The way a network is trained on this machine.
 
     `shards` parts of each batch are computed side by side, a core each. `xla` compiles whole runs of steps. `precision`
     is Keras' name for a dtype policy. `devices` divide each batch among them, on JAX. With `fused_normalization`, batch

@@ -1,1 +1,1 @@
-"""How raw files become arrays: IDX, CSV, image files."""
+"""Read raw files as arrays: IDX, CSV, image files."""

@@ -1,1 +1,1 @@
-"""Where raw files come from: HTTPS mirrors, Debian packages, local folders."""
+"""Fetch raw files from HTTPS mirrors, Debian packages and local folders."""

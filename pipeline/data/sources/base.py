@@ -1,4 +1,4 @@
-"""What all sources share: save one file, checked against its SHA-256. Also the simplest source, a local folder."""
+"""Save a file of any source, checked against its SHA-256. The simplest source, a local folder, is here too."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""What the page shows of the models and of the images, read from the files of the earlier stages."""
+"""Collect the page's data on models and images from the files of the earlier stages."""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
