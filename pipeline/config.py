@@ -44,10 +44,6 @@ class Pipeline(StrictModel):
             raise InputError(f"model: found {name!r}, expected one of {', '.join(self.models)}")
         return self.models[name]
 
-    def recipe_of(self, name: str) -> Recipe:
-        """Return the recipe of the model `name`."""
-        return self.recipes[self.get_model(name).recipe]
-
     @model_validator(mode="after")
     def refuse_wrong_names(self, info: ValidationInfo) -> Self:
         """Refuse reserved names, recipes and splits that do not exist, and names of another pipeline's models."""
@@ -98,8 +94,10 @@ def load_pipeline(path: Path = PARAMS) -> Pipeline:
     Splits are those of the root. Raises InputError as `load_config` does.
     """
     root = load_config()
-    if path == PARAMS:
-        return root
+    return root if path == PARAMS else _load_beside(root, path)
+
+
+def _load_beside(root: Config, path: Path) -> Pipeline:
     return load_settings(path, Pipeline, "recipes and models", {"models": root.models, "splits": root.splits})
 
 
@@ -169,7 +167,9 @@ ROOT = Layout(Path())
 
 def load_all() -> list[tuple[Layout, Pipeline]]:
     """Load the root's pipeline and, where there is one, the frontier's."""
-    return [(Layout.of(path), load_pipeline(path)) for path in (PARAMS, FRONTIER) if path == PARAMS or path.exists()]
+    root = load_config()
+    frontier = [(Layout.of(FRONTIER), _load_beside(root, FRONTIER))] if FRONTIER.exists() else []
+    return [(ROOT, root), *frontier]
 
 
 def find_model(name: str) -> tuple[Layout, ModelConfig]:
