@@ -260,7 +260,7 @@ VALUES = st.recursive(
 
 
 def accepted(path: Path, content: bytes) -> bool:
-    """Whether the file is read; then each value is the one that DVC reads, of its type."""
+    """Return whether the file is read; then each value is the one that DVC reads, of its type."""
     path.write_bytes(content)
     try:
         params = load_config(path)

@@ -200,7 +200,7 @@ def test_a_gitlab_fork_has_no_token(
 
 @pytest.mark.parametrize("kind", ["link", "link to nothing", "pipe", "folder"])
 def test_only_a_file_of_its_own_is_posted(github: Forge, tmp_path: Path, kind: str) -> None:
-    """What an artifact holds must not lead to what only this job may read."""
+    """An artifact must not lead to files that only this job may read."""
     path = tmp_path / "review.md"
     path.unlink()
     (tmp_path / "secret").write_text("secret")
