@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 
 from pipeline.io import run
 from pipeline.predict.command import add_predict
+from pipeline.publish.command import add_publish
 from pipeline.review.command import add_review
 from pipeline.sweep.command import add_sweep
 
@@ -15,6 +16,7 @@ def main() -> None:
     parser = ArgumentParser(prog="python -m pipeline", description="Use what the pipeline has made.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_predict(commands)
+    add_publish(commands)
     add_review(commands)
     add_sweep(commands)
     arguments = parser.parse_args()

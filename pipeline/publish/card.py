@@ -1,0 +1,109 @@
+"""Write a model card from a model's results, with the front matter that Hugging Face reads."""
+
+import ast
+import json
+import re
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from ruamel.yaml import YAML
+
+from pipeline.config_models import ARCHITECTURES
+from pipeline.publish.model import PublishedModel
+from pipeline.report.page.data import ISSUE_SPLITS, duplicate_counts, label_issues, without_duplicates
+
+TEMPLATES = Path(__file__).parent / "templates"
+# The data that articles report on: the identifier and the name that Hugging Face has for them.
+FASHION_MNIST = {"type": "zalando-datasets/fashion_mnist", "name": "Fashion-MNIST"}
+OTHER_DATA = {"type": "images", "name": "images of our own"}
+
+
+def model_card(model: PublishedModel) -> str:
+    """Write the card of a model in Markdown."""
+    environment = Environment(  # noqa: S701  # Markdown: what is no number or name goes through the filter
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["markdown"] = escape_markdown
+    return environment.get_template("README.md.j2").render(_context(model)).lstrip() + "\n"
+
+
+def _context(model: PublishedModel) -> dict[str, Any]:
+    """Compute what the template shows."""
+    result, project = model.result, model.project
+    published = project.published
+    claim = published.models.get(model.name) if published else None
+    per_class = model.per_class.to_dict("records")
+    unique = float(without_duplicates([result], project.duplicates)["unique"].item())
+    return {
+        "front_matter": _front_matter(model),
+        "about": _describe_architecture(result.config.architecture),
+        "data_name": _dataset(model)["name"],
+        "result": result,
+        "accuracy": model.accuracy,
+        "shape": model.shape,
+        "background": project.description.background,
+        "licence": project.licence,
+        "commit": project.commit,
+        "data": model.data,
+        "claim": claim,
+        "article": published.articles[claim.article] if published and claim else None,
+        "ours": published is not None and claim is None,
+        "sizes": {split: len(found.labels) for split, found in result.predictions.items()},
+        "settings": json.dumps({"model": result.config.model_dump(), "recipe": model.recipe.model_dump()}, indent=2),
+        "validation": model.scores.validation,
+        "test": model.scores.test,
+        "per_class": per_class,
+        "weakest": min(per_class, key=lambda row: row["f1"]),
+        "issues": {split: label_issues(result.best[split]) for split in ISSUE_SPLITS},
+        "duplicates": duplicate_counts(project.duplicates).to_dict("records"),
+        "unique": None if np.isnan(unique) else unique,
+    }
+
+
+def _front_matter(model: PublishedModel) -> str:
+    """Write what Hugging Face reads of a card, as YAML."""
+    dataset = _dataset(model)
+    scores = {"accuracy": ("Accuracy", model.accuracy), "f1": ("Macro F1", model.result.best_scores["f1_macro"])}
+    measured = {
+        "task": {"type": "image-classification"},
+        "dataset": {**dataset, "split": "test"},
+        "metrics": [{"type": metric, "name": name, "value": value} for metric, (name, value) in scores.items()],
+    }
+    matter = {
+        "license": model.project.licence.lower(),
+        "library_name": "onnx",
+        "pipeline_tag": "image-classification",
+        "tags": ["onnx", "keras", "dvc"],
+        **({"datasets": [dataset["type"]]} if dataset == FASHION_MNIST else {}),
+        "metrics": list(scores),
+        "model-index": [{"name": model.name, "results": [measured]}],
+    }
+    text = StringIO()
+    writer = YAML()
+    writer.default_flow_style = False
+    writer.dump(matter, text)
+    return text.getvalue()
+
+
+def _dataset(model: PublishedModel) -> Mapping[str, str]:
+    """Return identifier and name of the data, which are Fashion-MNIST where articles report results for them."""
+    return FASHION_MNIST if model.project.published else OTHER_DATA
+
+
+def _describe_architecture(name: str) -> str:
+    """Return the first paragraph of an architecture's docstring, on one line."""
+    docstring = ast.get_docstring(ast.parse((ARCHITECTURES / f"{name}.py").read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n\n")[0]
+
+
+def escape_markdown(text: str) -> str:
+    r"""Put text on one line and escape what Markdown or HTML would read as markup, or as the end of a cell.
+
+    >>> print(escape_markdown("a|b <i>*c*</i>"))
+    a\|b \<i\>\*c\*\</i\>
+    """
+    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,266 @@
+"""Load what is published of a model, and write its ONNX file with everything that a reader needs to use it."""
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import onnx
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.config import Config, Layout, Pipeline, PublishedResults, load_config
+from pipeline.config_errors import load_settings
+from pipeline.config_models import Recipe
+from pipeline.data.dataset import load_test_split
+from pipeline.data.description import Description, load_description
+from pipeline.data.duplicates import load_duplicates
+from pipeline.io import InputError, atomic_write, read_json, require_output
+from pipeline.predict.command import SURVEYED
+from pipeline.predict.images import content_extent
+from pipeline.predict.onnx_model import OnnxModel, onnx_file
+from pipeline.programs import git
+from pipeline.report.results import Result, load_result
+from pipeline.review.staleness import Locks, read_locks
+
+PREPARED = Path("data/prepared.npz")
+DUPLICATES = Path("data/duplicates.csv")
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ValidationScores(BaseModel):
+    """What the card shows of the validation split: a mean over the seeds. The file may hold more."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    accuracy: Share
+
+
+class FinalScores(ValidationScores):
+    """What the card shows of the test split: means over the seeds. The last two are there for several seeds only."""
+
+    accuracy_low: Share
+    accuracy_high: Share
+    f1_macro: Share
+    f1_macro_low: Share
+    f1_macro_high: Share
+    log_loss: float
+    calibration_error: Share
+    accuracy_std: float | None = None
+    ensemble_accuracy: Share | None = None
+
+
+class Scores(BaseModel):
+    """What the card shows of ``scores.json``."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    validation: ValidationScores
+    test: FinalScores
+
+
+@dataclass(frozen=True)
+class Project:
+    """What all published models share.
+
+    Attributes:
+        config: All of ``params.yaml``.
+        description: Class names and background.
+        commit: The commit's full hash, with ``-dirty`` if tracked files have changed since.
+        licence: The licence's SPDX identifier.
+        published: What articles report for the data, if any.
+        locks: What DVC has recorded of every training.
+        duplicates: Pairs of equal and nearly equal images.
+    """
+
+    config: Config
+    description: Description
+    commit: str
+    licence: str
+    published: PublishedResults | None
+    locks: Locks
+    duplicates: pd.DataFrame
+
+    @cached_property
+    def content_extent(self) -> float | None:
+        """How much of the frame the content of test images fills; None where files must not be cropped."""
+        if self.description.background is None or self.config.data.format == "images":
+            return None
+        return content_extent(load_test_split(PREPARED).images[:SURVEYED])
+
+
+def load_project(pipelines: Iterable[tuple[Layout, Pipeline]]) -> Project:
+    """Load what all models of these pipelines share.
+
+    Raises InputError for a file that is absent, damaged, or holds something else.
+    """
+    trainings = [layout.stage("train", name) for layout, pipeline in pipelines for name in pipeline.models]
+    config = load_config()
+    articles = config.published
+    return Project(
+        config,
+        load_description(),
+        current_commit(),
+        load_licence(),
+        load_settings(Path(articles), PublishedResults, "articles and models") if articles else None,
+        read_locks(trainings),
+        load_duplicates(DUPLICATES),
+    )
+
+
+def load_licence(path: Path = Path("pyproject.toml")) -> str:
+    """Return the SPDX identifier of the project's licence.
+
+    Raises InputError if the file names none.
+    """
+    try:
+        return str(tomllib.loads(path.read_text(encoding="utf-8"))["project"]["license"])
+    except (KeyError, OSError, ValueError) as error:
+        raise InputError(f"{path}: project.license: found none ({error}), expected an SPDX identifier") from error
+
+
+def current_commit() -> str:
+    """Return the full hash of the commit, with ``-dirty`` if tracked files have changed since.
+
+    Raises InputError outside of a git repository, or before its first commit.
+    """
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    return git("rev-parse", "HEAD").strip() + ("-dirty" if changed else "")
+
+
+@dataclass(frozen=True)
+class PublishedModel:
+    """A model with what its file and its card say.
+
+    Attributes:
+        project: What all models share.
+        result: Settings, predictions, curves and training.
+        recipe: Settings of its recipe.
+        scores: Means over the seeds.
+        per_class: Precision, recall, F1 and support of the best seed, a row for each class.
+        onnx: Its ONNX file.
+        shape: Height, width and channels of an image.
+        data: MD5 of the prepared images that it was trained and tested on.
+    """
+
+    project: Project
+    result: Result
+    recipe: Recipe
+    scores: Scores
+    per_class: pd.DataFrame
+    onnx: Path
+    shape: tuple[int, int, int]
+    data: str
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.result.name
+
+    @property
+    def accuracy(self) -> float:
+        """The test accuracy of the network in the file: the best seed's."""
+        return self.result.best_scores["accuracy"]
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """What its file says beyond what training has written into it."""
+        extent = self.project.content_extent
+        return {
+            "class_names": json.dumps(self.result.classes),
+            "background": self.project.description.background or "",
+            "content_extent": "" if extent is None else str(extent),
+            "data": self.data,
+            "license": self.project.licence,
+            "commit": self.project.commit,
+            "accuracy": str(self.accuracy),
+        }
+
+
+def missing_files(layout: Layout, name: str) -> dict[Path, str]:
+    """Return the files that are not there but needed to publish a model, each with the stage that writes it."""
+    train, evaluate = layout.stage("train", name), layout.stage("evaluate", name)
+    folder = layout.evaluation(name)
+    needed = {
+        PREPARED: "preprocess",
+        DUPLICATES: "duplicates",
+        layout.model(name) / "model.onnx": train,
+        layout.predictions(name): train,
+        layout.curves(name): train,
+        layout.run(name): train,
+        **{folder / file: evaluate for file in ("confusion.csv", "per_class.csv", "scores.json")},
+    }
+    return {path: stage for path, stage in needed.items() if not path.exists()}
+
+
+def load_model(project: Project, layout: Layout, pipeline: Pipeline, name: str) -> PublishedModel:
+    """Load a model's results and look at its file.
+
+    Args:
+        project: What all models share.
+        layout: Where the model's pipeline keeps its files.
+        pipeline: Settings of the model's pipeline.
+        name: Name of the model.
+
+    Returns:
+        The model.
+
+    Raises:
+        InputError: A file is absent, damaged, or does not fit the others.
+    """
+    train, evaluate = layout.stage("train", name), layout.stage("evaluate", name)
+    config = pipeline.get_model(name)
+    file = onnx_file(layout.model(name), train)
+    result = load_result(layout, name, config, project.description.classes)
+    scores = _load_scores(require_output(layout.evaluation(name) / "scores.json", evaluate))
+    per_class = _load_per_class(require_output(layout.evaluation(name) / "per_class.csv", evaluate), result.classes)
+    shape = OnnxModel(file, len(result.classes)).shape
+    recipe, data = pipeline.recipes[config.recipe], _recorded_data(project.locks, layout, train)
+    return PublishedModel(project, result, recipe, scores, per_class, file, shape, data)
+
+
+def _load_scores(path: Path) -> Scores:
+    try:
+        return Scores.model_validate(read_json(path))
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise InputError(f"{path}: {'.'.join(map(str, wrong['loc']))}: expected a score: {wrong['msg']}") from error
+
+
+def _load_per_class(path: Path, classes: Sequence[str]) -> pd.DataFrame:
+    columns = {"class": str, "precision": float, "recall": float, "f1": float, "support": int}
+    try:
+        table = pd.read_csv(path, usecols=list(columns), dtype=columns, keep_default_na=False)
+    except ValueError as error:
+        raise InputError(f"{path}: expected the columns {', '.join(columns)}, found: {error}") from error
+    if table["class"].tolist() != list(classes):
+        found = ", ".join(table["class"])
+        raise InputError(f"{path}: found classes {found}, expected {', '.join(classes)} as in data/dataset.json")
+    return table
+
+
+def _recorded_data(locks: Locks, layout: Layout, stage: str) -> str:
+    """Return the MD5 of the prepared images that a training's entry in the lock file records."""
+    locked = locks.entries.get(stage)
+    if locked is None or str(PREPARED) not in locked.deps:
+        raise InputError(f"{layout.folder / 'dvc.lock'}: found no record of {stage}; run `dvc repro {stage}`")
+    return locked.deps[str(PREPARED)].md5
+
+
+def write_onnx(path: Path, source: Path, properties: Mapping[str, str]) -> None:
+    """Copy an ONNX file and add properties to its metadata. The network stays as it is.
+
+    Args:
+        path: The copy.
+        source: The file that training wrote.
+        properties: Texts by name; one that the file has already is replaced.
+    """
+    model = onnx.load(source)
+    present = {found.key: found.value for found in model.metadata_props}
+    onnx.helper.set_model_props(model, {**present, **properties})
+    with atomic_write(path) as temporary:
+        onnx.save(model, temporary)

@@ -1,0 +1,105 @@
+"""Write the files of the site: landing page, reports, the page to try a model, models with cards, a DVC remote."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from dvc.repo import Repo
+
+from pipeline.config import FRONTIER, ROOT, Layout, Pipeline, load_all
+from pipeline.io import atomic_write, require_output
+from pipeline.publish.card import model_card
+from pipeline.publish.landing import Page, Site, landing_page
+from pipeline.publish.model import (
+    PREPARED,
+    PublishedModel,
+    current_commit,
+    load_model,
+    load_project,
+    missing_files,
+    write_onnx,
+)
+from pipeline.publish.try_page import Candidate, choose_model, write_try_page
+
+REMOTE = "published-site"  # a name that no configuration of DVC's has, so that none is merged with it
+# Each pipeline's report, by the pipeline's folder.
+REPORTS = {
+    ROOT.folder: Page("report.html", "Report", "all models of the pipeline compared, with what they get wrong"),
+    FRONTIER.parent: Page("frontier.html", "Report with the frontier", "the same with the models that train longer"),
+}
+
+
+def write_site(folder: Path, names: Sequence[str] | None, try_page: bool, remote: bool) -> str:
+    """Write the site into a new folder.
+
+    Args:
+        folder: The folder.
+        names: Models to publish. None publishes every model whose files are there.
+        try_page: Whether to write the page that runs a model in the browser.
+        remote: Whether to write the DVC remote.
+
+    Returns:
+        What was written, in words.
+
+    Raises:
+        InputError: A named model has no files, or a file is damaged or does not fit the others.
+    """
+    folder.mkdir()
+    pipelines = load_all()
+    models, missing = _load_models(pipelines, names)
+    for model in models:
+        place = folder / "models" / model.name
+        write_onnx(place / "model.onnx", model.onnx, model.properties)
+        _write_text(place / "README.md", model_card(model))
+    pages = _copy_reports(folder, [layout for layout, _ in pipelines])
+    if models and try_page:
+        pages.append(_write_try_page(folder, models))
+    if remote:
+        with Repo(config={"remote": {REMOTE: {"url": str(folder.resolve() / "dvc")}}}) as repo:
+            repo.push(remote=REMOTE)
+    site = Site(Path.cwd().name, current_commit(), pages, models, missing, remote)
+    _write_text(folder / "index.html", landing_page(site))
+    parts = [f"{len(models)} model{'s' * (len(models) != 1)}", *(page.file for page in pages), *["DVC remote"] * remote]
+    return ", ".join(parts) + (f"; without {', '.join(missing)}, which have no files here" if missing else "")
+
+
+def _load_models(
+    pipelines: Sequence[tuple[Layout, Pipeline]], names: Sequence[str] | None
+) -> tuple[list[PublishedModel], list[str]]:
+    """Load the models, the most accurate first, and name those that have no files."""
+    places = {name: (layout, pipeline) for layout, pipeline in pipelines for name in pipeline.models}
+    absent = {name: missing_files(places[name][0], name) for name in names or places}
+    if names:
+        for name in names:
+            for path, stage in absent[name].items():
+                require_output(path, stage)
+    there = [name for name, files in absent.items() if not files]
+    project = load_project(pipelines) if there else None
+    models = [load_model(project, *places[name], name) for name in there if project]
+    return sorted(models, key=lambda model: -model.accuracy), [name for name, files in absent.items() if files]
+
+
+def _copy_reports(folder: Path, layouts: Sequence[Layout]) -> list[Page]:
+    """Copy each pipeline's report, if it is there."""
+    pages = []
+    for layout in layouts:
+        source = layout.reports / "index.html"
+        page = REPORTS[layout.folder]
+        if source.exists():
+            shutil.copyfile(source, folder / page.file)
+            pages.append(page)
+    return pages
+
+
+def _write_try_page(folder: Path, models: Sequence[PublishedModel]) -> Page:
+    """Write the page that runs one of the models in the browser."""
+    chosen = choose_model(
+        Candidate(model.name, model.result.run.parameters, model.scores.validation.accuracy) for model in models
+    )
+    write_try_page(folder / "try.html", folder / "models" / chosen / "model.onnx", PREPARED)
+    return Page("try.html", "Try it", f"choose a test image, drop or draw one, and see what {chosen} predicts")
+
+
+def _write_text(path: Path, text: str) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
