@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 WORKFLOWS = sorted(Path(".github/workflows").glob("*.yml"))
-WRITES = {("review-comment.yml", "pull-requests")}
+WRITES = {("review-comment.yml", "pull-requests"), ("publish.yml", "id-token"), ("publish.yml", "pages")}
 
 
 def read(path: Path) -> Any:
@@ -34,7 +34,13 @@ def test_a_job_has_only_the_rights_it_names(path: Path) -> None:
 def test_what_may_write_runs_the_default_branch_alone(path: Path) -> None:
     workflow = read(path)
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
-    if path.name in {name for name, _ in WRITES}:
+    if path.name == "publish.yml":
+        (write,) = (job for job in workflow["jobs"].values() if "write" in job["permissions"].values())
+        assert write["if"] == "github.ref == 'refs/heads/main'"
+        assert [re.sub("@.*", "", step["uses"]) for step in write["steps"]] == [
+            "actions/deploy-pages"
+        ]  # no code of ours
+    elif path.name in {name for name, _ in WRITES}:
         assert set(workflow["on"]) == {"workflow_run"}
         checkouts = [step["with"] for step in steps if "/checkout@" in step.get("uses", "")]
         assert checkouts == [{"persist-credentials": False}]  # no ref and no repository but this one's default
