@@ -1,5 +1,9 @@
 # Everything lives in .venv, made from uv.lock; nothing is installed elsewhere and no step needs root.
 
+ifeq ($(OS),Windows_NT)
+$(error Windows: run make in WSL, the Windows Subsystem for Linux; native Windows is not supported)
+endif
+
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -10,9 +14,10 @@ SYNC := uv sync --locked --inexact --compile-bytecode --group $(DEVICE)
 # The model of `make quickstart`: a published one that trains in seconds.
 FIRST ?= dense128_short
 
-# How many models `make repro` trains at a time. Each uses all cores, so more than one helps on many cores only. Every
-# stage runs in a process of its own, so that no two write one output, and the last `dvc repro` runs what is left.
-JOBS ?= 1
+# How many models `make repro` trains at a time: more than one from 16 cores on, since small networks do not fill them.
+# Every stage runs in a process of its own, so that no two write one output, and the last `dvc repro` runs what is left.
+CORES := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+JOBS ?= $(if $(filter gpu,$(DEVICE)),1,$(shell echo $$(($(CORES) < 16 ? 1 : $(CORES) / 8))))
 
 # Tests and the program that they need; where it is missing, the other tests run. `.ci/run` installs it.
 PROGRAMS := tests/test_browser.py:chromium tests/test_teams.py:sshd
@@ -27,10 +32,12 @@ quickstart: setup
 	python -m tools.show_result $(FIRST)
 
 repro: setup
+	@python -m tools.show_plan
 ifneq ($(JOBS),1)
 	dvc repro split duplicates
-	dvc stage list --name-only | sed -n 's/^train@//p' | \
-	    xargs -P $(JOBS) -I NAME dvc --wait-for-lock repro --single-item train@NAME evaluate@NAME
+	@echo "Training $(JOBS) models at a time"
+	set -o pipefail; dvc stage list --name-only | sed -n 's/^train@//p' | \
+	    xargs -P $(JOBS) -I NAME dvc --wait-for-lock repro --single-item train@NAME evaluate@NAME 2>&1 | cat
 endif
 	dvc repro
 	@python -m tools.show_result

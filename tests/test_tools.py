@@ -1,13 +1,15 @@
-"""The tools that write the README's numbers and print a model's result."""
+"""The tools that write the README's numbers, and print what `make repro` will train and what came out."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from pipeline.config import Layout, Published
+from pipeline.config import ROOT, Layout, Published, load_config
 from pipeline.io import InputError, write_json
-from tools.show_result import describe
+from tools import show_plan
+from tools.show_result import TOP, describe, most_accurate
 from tools.update_readme import fill, markdown, training_minutes
 
 TABLE = pd.DataFrame(
@@ -56,3 +58,46 @@ def test_a_result_stands_beside_the_published_one(tmp_path: Path, monkeypatch: p
         "mlp: 84.51 % of the test images are correct (3 seeds); article D reports 84.84 %"
     )
     assert describe("mlp", layout, None).endswith("(3 seeds)")
+
+
+def test_the_most_accurate_are_printed_best_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    accuracies = {f"model{number}": number / 10 for number in (3, 1, 5, 2, 7, 4)}
+    for name, accuracy in accuracies.items():
+        write_json(ROOT.metrics_of(name), {"test": {"accuracy": accuracy}})
+    assert most_accurate(accuracies) == ["model7", "model5", "model4", "model3", "model2"][:TOP]
+
+
+CHANGED: Any = [{"changed deps": {"params.yaml": {"models.mlp.epochs": "modified"}}}]
+NOT_IN_CACHE: Any = [{"changed deps": {"data/raw": "deleted"}}, {"changed outs": {"x": "not in cache"}}]
+IN_CACHE: Any = [{"changed deps": {"data/raw": "deleted"}}, {"changed outs": {"x": "deleted"}}]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ({}, []),
+        ({"train@mlp": CHANGED, "train@cnn1": NOT_IN_CACHE, "train@cnn2": IN_CACHE}, ["cnn1", "mlp"]),
+        ({"split@article_d": ["changed command"]}, ["single_layer", "mlp", "cnn_grid"]),
+        ({"evaluate@mlp": CHANGED, "report": NOT_IN_CACHE}, []),
+        ({"download": NOT_IN_CACHE}, list(load_config().models)),
+    ],
+)
+def test_the_plan_is_what_dvc_cannot_restore(status: Any, expected: list[str]) -> None:
+    assert show_plan.models_to_train(load_config(), status) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([], "Nothing to train."),
+        (["new"], "1 to train, at most: new."),
+        (
+            ["mlp"],
+            "1 to train, at most: mlp.\nThe last training of them took 1 min with a CPU; your machine may differ.",
+        ),
+        (["cnn1", "mlp", "new"], "3 to train, at most: cnn1, mlp, new.\nThe last training of 2 of them took 2 min"),
+    ],
+)
+def test_the_plan_adds_up_the_last_training_times(names: list[str], said: str) -> None:
+    assert show_plan.describe(names, TABLE, "a CPU").startswith(said)
