@@ -1,10 +1,14 @@
 """Image files as pixels."""
 
 import os
+import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -204,11 +208,45 @@ def test_a_transparent_picture_without_a_drawing_is_white(tmp_path: Path) -> Non
 
 
 def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
+    Image.new("L", (1, 1)).save(tmp_path / "huge.png")
+    whole = bytearray((tmp_path / "huge.png").read_bytes())
+    whole[16:24] = struct.pack(">2I", 30_000, 20_000)  # width and height in the header, without the pixels
+    whole[29:33] = struct.pack(">I", crc32(whole[12:29]))
+    (tmp_path / "huge.png").write_bytes(whole)
     monkeypatch.setattr("os.sysconf", {"SC_PHYS_PAGES": 2**20, "SC_PAGE_SIZE": 2**12}.get)
-    message = r"huge\.png: expected a readable image, found: 20,000 × 20,000 pixels, too many for this machine's memory"
+    message = r"huge\.png: expected a readable image, found: 20,000 × 30,000 pixels, too many for this machine's memory"
     with pytest.raises(InputError, match=message):
         read_image(tmp_path / "huge.png", 1, (28, 28))
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+from pipeline.data.formats.images import read_image
+
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+read_image(Path(sys.argv[1]), 3, (28, 28))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+def test_a_large_picture_is_in_memory_once(tmp_path: Path) -> None:
+    Image.new("LA", (5000, 4000), (9, 9)).save(tmp_path / "large.png")
+    command = [sys.executable, "-c", PEAK, str(tmp_path / "large.png")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1.3 * 4 * 5000 * 4000  # four bytes a pixel
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "LA", "P", "1", "I;16"])
+def test_a_picture_converted_in_strips_is_the_same(mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(0).integers(256, size=(60, 50, 3), dtype=np.uint8)
+    wide = noise[..., 0].astype(np.uint16) * 257
+    (Image.fromarray(wide) if mode == "I;16" else Image.fromarray(noise).convert(mode)).save(tmp_path / "noise.png")
+    for size in (None, (5, 6)):
+        whole = read_image(tmp_path / "noise.png", 3, size)
+        with monkeypatch.context() as patch:
+            patch.setattr("pipeline.data.formats.images.STRIP", 350)
+            np.testing.assert_array_equal(read_image(tmp_path / "noise.png", 3, size), whole)
 
 
 def test_an_animation_is_refused(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from pipeline.io import InputError
 
 FORMATS = ["PNG", "JPEG"]
 MODES: dict[int, Literal["L", "RGB"]] = {1: "L", 3: "RGB"}  # Pillow's names, by number of channels
-BYTES_PER_PIXEL = 16  # while an image is decoded: four channels, and copies of them
+STRIP = 2**20  # pixels that are converted at a time, since a picture may have hundreds of millions
+OVERSAMPLED = 4  # times the size wanted; larger pictures are first reduced to it by an integer factor
 DEPTHS = (8, 12, 16)  # bits a pixel that cameras and scanners write into PNG files of 16 bits
 FAINT = 16  # grey levels; a picture that varies by less can hardly be seen
 # How other files begin, and at which byte.
@@ -82,9 +83,10 @@ def read_image(path: Path, channels: int, size: tuple[int, int] | None) -> npt.N
     mode = MODES[channels]
     with _open(path) as image:
         # Lets a JPEG be decoded in grey, and at a fraction of its size.
-        image.draft(mode, (4 * size[1], 4 * size[0]) if size else image.size)
-        _check_memory(image)
-        picture = _convert(_upright(image), mode)
+        image.draft(mode, (OVERSAMPLED * size[1], OVERSAMPLED * size[0]) if size else image.size)
+        factor = max(1, min(image.size) // (OVERSAMPLED * max(size))) if size else 1
+        _check_memory(image, factor)
+        picture = _upright(image, _convert(image, mode, factor))
     if size is not None:
         picture = _fit(picture, *size)
         filling = np.median(border(_pixels(picture)), axis=0).astype(int)
@@ -128,47 +130,65 @@ def _name_content(path: Path) -> str:
     return "another kind of file" if start else "an empty file"
 
 
-def _check_memory(image: Image.Image) -> None:
-    """Raise ValueError if the image would take more than half of the machine's memory while it is decoded."""
+def _check_memory(image: Image.Image, factor: int) -> None:
+    """Raise ValueError if the image would take more than half of the machine's memory while it is decoded.
+
+    Decoded, a pixel takes four bytes. Of the image reduced by `factor` there are three copies.
+    """
+    needed = image.width * image.height * (4 + 12 / factor**2)
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if image.width * image.height * BYTES_PER_PIXEL > memory // 2:
+    if needed > memory // 2:
         raise ValueError(f"{image.height:,} × {image.width:,} pixels, too many for this machine's memory")
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Turn a photograph as its camera says. Other tags are not looked at, and a damaged one is passed over."""
-    image.load()
+def _upright(image: Image.Image, picture: Image.Image) -> Image.Image:
+    """Turn a picture as the camera tags of the image say. Only the orientation is read; damaged tags are ignored."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except (AttributeError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error):
         orientation = None
     turn = TURNS.get(orientation) if isinstance(orientation, int) else None
-    return image if turn is None else image.transpose(turn)
+    return picture if turn is None else picture.transpose(turn)
 
 
-def _convert(image: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
-    """Return the image in 256 greys, or in red, green and blue of 256 levels each."""
-    if image.mode.startswith("I"):
-        image = _eight_bits(image)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        on_white, on_black = (
-            Image.alpha_composite(Image.new("RGBA", image.size, ground), image).convert("RGB")
-            for ground in ("white", "black")
-        )
-        image = on_black if _range(on_white) < FAINT <= _range(on_black) else on_white
-    return image.convert(mode)
+def _convert(image: Image.Image, mode: Literal["L", "RGB"], factor: int) -> Image.Image:
+    """Return the image in 256 greys, or in red, green and blue of 256 levels each, with its sides divided by `factor`.
 
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16 bits to 8, which Pillow's own conversion cuts off.
-
-    Many files of 16 bits hold values of 8 or 12 only, and would come out black: the largest value of the file says how
-    many bits it uses.
+    Transparent pixels become white, or black if on white nothing could be seen.
     """
-    values = np.asarray(image).astype(np.uint32)
-    depth = next(depth for depth in DEPTHS if values.max() < 2**depth)
-    return Image.fromarray((values >> (depth - 8)).astype(np.uint8))
+    image.load()
+    if not image.has_transparency_data:
+        return _flatten(image, mode, factor)
+    on_white, on_black = (_flatten(image, mode, factor, ground) for ground in ("white", "black"))
+    return on_black if _range(on_white) < FAINT <= _range(on_black) else on_white
+
+
+def _flatten(image: Image.Image, mode: Literal["L", "RGB"], factor: int, ground: str = "white") -> Image.Image:
+    """Convert and reduce a decoded image strip by strip, so that no other copy of it is ever in memory."""
+    depth = _depth(image)
+    picture = Image.new(mode, (-(-image.width // factor), -(-image.height // factor)))
+    rows = factor * max(1, STRIP // (factor * image.width))
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        if depth:
+            strip = Image.fromarray((np.asarray(strip).astype(np.uint32) >> (depth - 8)).astype(np.uint8))
+        if strip.has_transparency_data:
+            strip = strip.convert("RGBA")
+            strip = Image.alpha_composite(Image.new("RGBA", strip.size, ground), strip)
+        picture.paste(strip.convert(mode).reduce(factor), (0, top // factor))
+    return picture
+
+
+def _depth(image: Image.Image) -> int | None:
+    """Return how many bits of the 16 of a grey pixel are used; None if the image has 8.
+
+    Pillow's own conversion cuts 16 bits off at 255. And many files of 16 bits hold values of 8 or 12 only, and would
+    come out black: the largest value of the file says how many bits it uses.
+    """
+    if not image.mode.startswith("I"):
+        return None
+    _, largest = image.getextrema()
+    return next(depth for depth in DEPTHS if largest < 2**depth)
 
 
 def _range(image: Image.Image) -> int:
