@@ -10,6 +10,15 @@ import numpy.typing as npt
 from pipeline.io import InputError
 
 UNSIGNED_BYTE = 0x08
+TYPES = {  # by the third byte of the magic number
+    UNSIGNED_BYTE: "unsigned bytes",
+    0x09: "signed bytes",
+    0x0B: "16-bit integers",
+    0x0C: "32-bit integers",
+    0x0D: "32-bit floats",
+    0x0E: "64-bit floats",
+}
+CONTENTS = {1: "labels", 3: "images"}  # by the number of dimensions, the fourth byte
 
 
 def read_images(path: Path) -> npt.NDArray[np.uint8]:
@@ -33,19 +42,38 @@ def _read(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
     header = 4 + 4 * dimensions
     with path.open("rb") as file:
         start = file.read(header)
-    magic = bytes([0, 0, UNSIGNED_BYTE, dimensions])
-    if start[:4] != magic:
-        raise InputError(f"{path}: found magic number 0x{start[:4].hex()}, expected 0x{magic.hex()}")
+    if (found := _name_content(start)) != (expected := _name_values(UNSIGNED_BYTE, dimensions)):
+        raise InputError(f"{path}: found {found}, expected {expected}")
     if len(start) < header:
         raise InputError(f"{path}: found {len(start)} bytes, expected a header of {header}")
     shape = struct.unpack(f">{dimensions}I", start[4:])
     sizes = " × ".join(map(str, shape))
     if 0 in shape:
         raise InputError(f"{path}: found dimensions {sizes}, expected at least 1 each")
-    found, expected = path.stat().st_size, header + math.prod(shape)
-    if found != expected:
-        raise InputError(f"{path}: found {found:,} bytes, expected {expected:,} for the header's dimensions {sizes}")
+    size, promised = path.stat().st_size, header + math.prod(shape)
+    if size != promised:
+        raise InputError(f"{path}: found {size:,} bytes, expected {promised:,} for the header's dimensions {sizes}")
     return np.fromfile(path, dtype=np.uint8, offset=header).reshape(shape)
+
+
+def _name_content(start: bytes) -> str:
+    """Say what a file holds, by its first bytes."""
+    if not start:
+        return "an empty file"
+    if start[:2] == b"\x1f\x8b":
+        return "a file that is gzipped twice"
+    if start[:2] != bytes(2) or len(start) < 4 or start[2] not in TYPES:
+        return "another kind of file than IDX"
+    return _name_values(*start[2:4])
+
+
+def _name_values(kind: int, dimensions: int) -> str:
+    """Say what an IDX file holds.
+
+    >>> _name_values(0x08, 3), _name_values(0x0C, 4)
+    ('images of unsigned bytes', 'values in 4 dimensions of 32-bit integers')
+    """
+    return f"{CONTENTS.get(dimensions, f'values in {dimensions} dimensions')} of {TYPES[kind]}"
 
 
 def label_place(path: Path, image: int) -> str:
