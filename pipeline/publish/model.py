@@ -219,7 +219,7 @@ def load_model(project: Project, layout: Layout, pipeline: Pipeline, name: str) 
     scores = _load_scores(require_output(layout.evaluation(name) / "scores.json", evaluate))
     per_class = _load_per_class(require_output(layout.evaluation(name) / "per_class.csv", evaluate), result.classes)
     shape = OnnxModel(file, len(result.classes)).shape
-    recipe, data = pipeline.recipes[config.recipe], _recorded_data(project.locks, layout, train)
+    recipe, data = pipeline.recipes[config.recipe], recorded_data(project.locks, layout, train)
     return PublishedModel(project, result, recipe, scores, per_class, file, shape, data)
 
 
@@ -243,8 +243,20 @@ def _load_per_class(path: Path, classes: Sequence[str]) -> pd.DataFrame:
     return table
 
 
-def _recorded_data(locks: Locks, layout: Layout, stage: str) -> str:
-    """Return the MD5 of the prepared images that a training's entry in the lock file records."""
+def recorded_data(locks: Locks, layout: Layout, stage: str) -> str:
+    """Return the MD5 of the prepared images that a training's entry in the lock file records.
+
+    Args:
+        locks: What the lock files record.
+        layout: The places of the training's pipeline.
+        stage: The training.
+
+    Returns:
+        The MD5 in hexadecimal digits.
+
+    Raises:
+        InputError: There is no such entry.
+    """
     locked = locks.entries.get(stage)
     if locked is None or str(PREPARED) not in locked.deps:
         raise InputError(f"{layout.folder / 'dvc.lock'}: found no record of {stage}; run `dvc repro {stage}`")
