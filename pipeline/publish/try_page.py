@@ -1,12 +1,44 @@
 """Write ``try.html``: one file that runs a model in the browser, without a network."""
 
+import gzip
+from base64 import b64encode
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pipeline.publish.browser_runtime import CACHE
+import onnx
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from pydantic import BaseModel, BeforeValidator, Json, PositiveInt, ValidationError
 
-MAX_PARAMETERS = 100_000  # 0.5 MB of the page; more accurate models have up to ten times as many
+import pipeline.report.page
+from pipeline.data.dataset import load_test_split
+from pipeline.data.formats.images import FAINT
+from pipeline.io import InputError, atomic_write
+from pipeline.predict.images import BACKGROUND_TOLERANCE, MIDDLE_GREYS
+from pipeline.publish.browser_runtime import CACHE, VERSION, load_runtime
+
+MAX_PARAMETERS = 100_000  # half a megabyte of the page; the models above are up to ten times as large
+MAX_IMAGE_BYTES = 12_000_000  # of test images before compression, so that the page stays below 25 MB
+TEMPLATES = Path(__file__).parent / "templates"
+REPORT_STYLE = Path(pipeline.report.page.__file__).parent / "templates/page.css"
+SCRIPTS = ["pixels.js", "try.js"]
+
+Optional = BeforeValidator(lambda text: text or None)  # metadata are texts; an empty one says that there is none
+
+
+class Metadata(BaseModel):
+    """What the page reads from the metadata of a published model. The file may hold more."""
+
+    name: str
+    height: PositiveInt
+    width: PositiveInt
+    channels: PositiveInt
+    class_names: Json[list[str]]
+    background: Annotated[Literal["dark", "light"] | None, Optional]
+    content_extent: Annotated[float | None, Optional]
+    accuracy: float
 
 
 class Candidate(NamedTuple):
@@ -28,16 +60,88 @@ def choose_model(candidates: Iterable[Candidate]) -> str:
     return max(small, key=lambda one: one.validation_accuracy, default=smallest).name
 
 
-def write_try_page(path: Path, onnx: Path, prepared: Path, cache: Path = CACHE) -> None:
+def write_try_page(path: Path, onnx_file: Path, prepared: Path, cache: Path = CACHE) -> None:
     """Write the page.
 
     Args:
         path: The page.
-        onnx: A published model. Its metadata name the classes and describe the images.
+        onnx_file: A published model. Its metadata name the classes and say how a picture is prepared.
         prepared: The archive with the test images.
         cache: The folder for the archive of ONNX Runtime Web, which is downloaded once.
 
     Raises:
-        InputError: A file is absent, damaged, or does not fit the others; or ONNX Runtime Web cannot be downloaded.
+        InputError: A file is absent, damaged, or does not fit the other; or ONNX Runtime Web cannot be downloaded.
     """
-    raise NotImplementedError
+    metadata, test = load_metadata(onnx_file), load_test_split(prepared)
+    shape = (metadata.height, metadata.width, metadata.channels)
+    if test.images.shape[1:] != shape:
+        found, expected = (" × ".join(map(str, sizes)) for sizes in (test.images.shape[1:], shape))
+        raise InputError(f"{prepared}: found test images of {found} values, expected {expected} as {onnx_file} takes")
+    number = min(len(test.images), MAX_IMAGE_BYTES // test.images[0].nbytes)
+    runtime = load_runtime(cache)
+    style = "\n".join(file.read_text(encoding="utf-8") for file in (REPORT_STYLE, TEMPLATES / "try.css"))
+    script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
+    page = environment.get_template(
+        "try.html.j2"
+    ).render(
+        model=metadata,
+        images=number,
+        total=len(test.images),
+        brush=max(2, min(shape[:2]) // 4),
+        settings=_settings(metadata),
+        style=Markup(style),  # noqa: S704  # the project's own
+        style_hash=_hash(style),
+        scripts=[Markup(one) for one in (runtime.script, script)],  # noqa: S704  # neither ends its element
+        script_hashes=[_hash(one) for one in (runtime.script, script)],
+        packed={
+            "images": _pack(test.images[:number].tobytes()),
+            "labels": _pack(test.labels[:number].tobytes()),
+            "wasm": _pack(runtime.wasm),
+            "model": _pack(onnx_file.read_bytes()),
+        },
+        version=VERSION,
+    )
+    with atomic_write(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def load_metadata(path: Path) -> Metadata:
+    """Load the metadata of a published model.
+
+    Raises InputError if the file is no ONNX model, or says nothing of its classes and images.
+    """
+    try:
+        properties = {found.key: found.value for found in onnx.load(path).metadata_props}
+    except Exception as error:  # protobuf's errors have no base class of their own
+        raise InputError(f"{path}: expected a model in ONNX format, found: {error}") from error
+    try:
+        return Metadata.model_validate(properties)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        expected = "expected as `python -m pipeline publish` writes it"
+        raise InputError(f"{path}: metadata {wrong['loc'][0]}: {expected}, found: {wrong['msg']}") from error
+
+
+def _settings(metadata: Metadata) -> dict[str, Any]:
+    """Collect what the scripts read."""
+    return {
+        "classes": metadata.class_names,
+        "height": metadata.height,
+        "width": metadata.width,
+        "channels": metadata.channels,
+        "background": metadata.background,
+        "extent": metadata.content_extent,
+        "tolerance": BACKGROUND_TOLERANCE,
+        "middle": MIDDLE_GREYS,
+        "faint": FAINT,
+    }
+
+
+def _pack(content: bytes) -> str:
+    """Compress bytes and write them as text. Equal bytes give equal texts."""
+    return b64encode(gzip.compress(content, mtime=0)).decode()
+
+
+def _hash(text: str) -> str:
+    return b64encode(sha256(text.encode()).digest()).decode()
