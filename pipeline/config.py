@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pipeline.config_data import DataConfig, Fraction, Name, SplitConfig, StrictModel, Text
+from pipeline.config_data import DataConfig, Fraction, Name, PlainText, SplitConfig, StrictModel
 from pipeline.config_errors import load_settings
 from pipeline.config_models import AnyModel, ModelConfig, Recipe
 from pipeline.io import InputError
@@ -63,7 +63,7 @@ class Config(Pipeline):
     """The whole of ``params.yaml``."""
 
     model: Name  # the candidate, whose metrics `dvc metrics diff` compares
-    published: Text | None
+    published: PlainText | None
     data: DataConfig
     splits: Annotated[dict[Name, SplitConfig], Field(min_length=1)]
 
@@ -188,16 +188,16 @@ def find_model(name: str) -> tuple[Layout, ModelConfig]:
 class Article(StrictModel):
     """A source of the published models."""
 
-    author: Text
-    title: Text
-    held_out: Text
+    author: PlainText
+    title: PlainText
+    held_out: PlainText
 
 
 class Published(StrictModel):
     """The result that an article reports on the test images. `accuracy` is None where it gives no number."""
 
-    article: Text
-    claim: Text
+    article: PlainText
+    claim: PlainText
     accuracy: Fraction | None
 
 

@@ -10,7 +10,6 @@ from pydantic import (
     Discriminator,
     Field,
     PositiveInt,
-    StringConstraints,
     Tag,
     model_validator,
 )
@@ -38,8 +37,7 @@ LocalFolder = Annotated[str, _matching(r"data/local(/[\w-][^/\\]*)*", "data/loca
 Sha256 = Annotated[str, _matching(r"[0-9a-f]{64}", "64 hexadecimal digits")]
 HttpsUrl = Annotated[str, _matching(r"https://\S+", "an address that begins with https://")]
 DebianPackage = Annotated[str, _matching(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package")]
-ClassName = Annotated[str, _matching(r"[^\x00-\x1f\x7f-\x9f]+", "text without control characters")]
-Text = Annotated[str, StringConstraints(min_length=1)]
+PlainText = Annotated[str, _matching(r"[^\x00-\x1f\x7f-\x9f]+", "text without control characters")]
 
 
 class StrictModel(BaseModel):
@@ -73,7 +71,7 @@ class DebianSource(StrictModel):
 class FolderSource(StrictModel):
     """Files in a local folder, relative to the repository."""
 
-    folder: Text
+    folder: PlainText
 
 
 def _source_tag(source: Any) -> str | None:
@@ -97,7 +95,45 @@ class RawFile(StrictModel):
     sha256: Sha256 | None
 
 
-class IdxFiles(StrictModel):
+class HeldOut(StrictModel):
+    """Test images held out of the training images, the same fraction of each class."""
+
+    fraction: Fraction
+    seed: Seed
+
+
+def _test_tag(test: Any) -> str:
+    """Return the tag of how test images are told from training images."""
+    if isinstance(test, dict):
+        return "separate" if test.keys() & {"folder", "name", "sha256"} else "held out"
+    return "separate" if isinstance(test, RawFile | SeparateFolder) else "held out"
+
+
+class _RawFiles(StrictModel):
+    """The files of one format."""
+
+    @property
+    def files(self) -> list[RawFile]:
+        """All files of the format."""
+        return [file for _, file in self if isinstance(file, RawFile)]
+
+    @property
+    def held_out(self) -> HeldOut | None:
+        """How test images are held out of the training images, if no file has them."""
+        return next((test for _, test in self if isinstance(test, HeldOut)), None)
+
+    @model_validator(mode="after")
+    def refuse_equal_names(self) -> Self:
+        """Refuse two files of one name: one would be read as both."""
+        keys: dict[str, str] = {}
+        for key, file in self:
+            if isinstance(file, RawFile) and (first := keys.setdefault(file.name, key)) != key:
+                context = {"key": f"{key}.name", "first": first}
+                raise PydanticCustomError("files", "another file than {first}", context)
+        return self
+
+
+class IdxFiles(_RawFiles):
     """The four files of the IDX format."""
 
     train_images: RawFile
@@ -106,23 +142,28 @@ class IdxFiles(StrictModel):
     test_labels: RawFile
     transposed: bool
 
-    @property
-    def files(self) -> list[RawFile]:
-        """All files of the format."""
-        return [self.train_images, self.train_labels, self.test_images, self.test_labels]
 
+class IdxPair(_RawFiles):
+    """Two files of the IDX format, of which test images are held out."""
 
-class CsvFiles(StrictModel):
-    """The two files of the CSV format."""
-
-    train: RawFile
-    test: RawFile
+    train_images: RawFile
+    train_labels: RawFile
+    test: HeldOut
     transposed: bool
 
-    @property
-    def files(self) -> list[RawFile]:
-        """All files of the format."""
-        return [self.train, self.test]
+
+def _idx_tag(files: Any) -> str:
+    """Return the tag of the files: four, or two of which test images are held out."""
+    held_out = "test" in files if isinstance(files, dict) else isinstance(files, IdxPair)
+    return "two files" if held_out else "four files"
+
+
+class CsvFiles(_RawFiles):
+    """The tables of the CSV format: two, or one of which test images are held out."""
+
+    train: RawFile
+    test: Annotated[Annotated[RawFile, Tag("separate")] | Annotated[HeldOut, Tag("held out")], Discriminator(_test_tag)]
+    transposed: bool
 
 
 class SeparateFolder(StrictModel):
@@ -131,25 +172,11 @@ class SeparateFolder(StrictModel):
     folder: LocalFolder
 
 
-class HeldOut(StrictModel):
-    """Test images held out of the training folder, the same fraction of each class."""
-
-    fraction: Fraction
-    seed: Seed
-
-
 class Size(StrictModel):
     """Height and width of an image in pixels."""
 
     height: Side
     width: Side
-
-
-def _test_tag(test: Any) -> str:
-    """Return the tag of how test images are told from training images."""
-    if isinstance(test, dict):
-        return "separate" if "folder" in test else "held out"
-    return "separate" if isinstance(test, SeparateFolder) else "held out"
 
 
 class ImageFolders(StrictModel):
@@ -174,7 +201,7 @@ class _Data(StrictModel):
     """The settings that all formats have in common."""
 
     sources: Annotated[list[Source], Field(min_length=1)]
-    classes: Annotated[list[ClassName], Field(min_length=2, max_length=256)] | None
+    classes: Annotated[list[PlainText], Field(min_length=2, max_length=256)] | None
     normalization: Literal["minmax", "standard"]
 
     @model_validator(mode="after")
@@ -189,7 +216,9 @@ class IdxData(_Data):
     """Data in the IDX format of MNIST."""
 
     format: Literal["idx"]
-    idx: IdxFiles
+    idx: Annotated[
+        Annotated[IdxFiles, Tag("four files")] | Annotated[IdxPair, Tag("two files")], Discriminator(_idx_tag)
+    ]
 
 
 class CsvData(_Data):

@@ -10,7 +10,17 @@ import pytest
 from sklearn.datasets import load_digits
 
 from pipeline.config import load_config
-from pipeline.config_data import CsvData, CsvFiles, DataConfig, IdxData, IdxFiles, ImageData, RawFile
+from pipeline.config_data import (
+    CsvData,
+    CsvFiles,
+    DataConfig,
+    HeldOut,
+    IdxData,
+    IdxFiles,
+    IdxPair,
+    ImageData,
+    RawFile,
+)
 from pipeline.data.preprocess import RawDataset, read_raw
 from pipeline.data.sources.class_folders import list_images
 from pipeline.io import InputError, write_csv
@@ -37,6 +47,18 @@ def as_idx(data: DataConfig, transposed: bool = False) -> IdxData:
     names = ("train_images", "train_labels", "test_images", "test_labels")
     files = IdxFiles(**{name: raw(name.replace("_", "-")) for name in names}, transposed=transposed)
     return IdxData(sources=data.sources, classes=data.classes, normalization="minmax", format="idx", idx=files)
+
+
+def held_out_csv(test: HeldOut) -> CsvData:
+    """The training table alone."""
+    files = CsvFiles(train=raw("train.csv"), test=test, transposed=False)
+    return as_csv(DIGITS).model_copy(update={"csv": files})
+
+
+def held_out_idx(test: HeldOut) -> IdxData:
+    """The training pair alone."""
+    files = IdxPair(train_images=raw("train-images"), train_labels=raw("train-labels"), test=test, transposed=False)
+    return as_idx(DIGITS).model_copy(update={"idx": files})
 
 
 FORMS: dict[str, Callable[..., CsvData | IdxData]] = {"csv": as_csv, "idx": as_idx}
@@ -97,6 +119,27 @@ def test_transposed_images_are_put_upright(digits: Path, form: str) -> None:
     lying = read_raw(FORMS[form](DIGITS, transposed=True), digits)[0]
     np.testing.assert_array_equal(lying.train_images, upright.train_images.swapaxes(1, 2))
     np.testing.assert_array_equal(lying.test_images, upright.test_images.swapaxes(1, 2))
+
+
+def test_a_part_without_a_test_part_gives_the_same_in_all_forms(digits: Path) -> None:
+    assert isinstance(DIGITS, ImageData)
+    test = HeldOut(fraction=0.2, seed=0)
+    folders = DIGITS.images.model_copy(update={"test": test})
+    write_csv(FOLDER / "images.csv", list_images(folders))
+    forms: list[DataConfig] = [DIGITS.model_copy(update={"images": folders}), held_out_csv(test), held_out_idx(test)]
+    first, *others = (read_raw(data, digits)[0] for data in forms)
+    assert (len(first.train_labels), len(first.test_labels)) == (1149, 288)
+    for other in others:
+        assert_same(other, first)
+    reseeded = read_raw(held_out_csv(HeldOut(fraction=0.2, seed=1)), digits)[0]
+    assert not np.array_equal(reseeded.test_images, first.test_images)
+
+
+def test_images_without_labels_are_refused_before_some_are_held_out(digits: Path, tmp_path: Path) -> None:
+    for name in ("train-images", "test-labels"):
+        shutil.copy(digits / name, tmp_path / name.replace("test", "train"))
+    with pytest.raises(InputError, match=r"^training labels: found 360, expected 1,437, one an image$"):
+        read_raw(held_out_idx(HeldOut(fraction=0.2, seed=0)), tmp_path)
 
 
 def in_csv(folder: Path) -> str:

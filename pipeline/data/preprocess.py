@@ -8,11 +8,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.config_data import DataConfig, IdxData, ImageData
+from pipeline.config_data import DataConfig, HeldOut, IdxData, ImageData
 from pipeline.data.formats.csv import read_table, row_place
 from pipeline.data.formats.idx import label_place, read_images, read_labels
 from pipeline.data.formats.image_folder import read_listed
 from pipeline.data.formats.images import border
+from pipeline.data.held_out import hold_out
 from pipeline.data.messages import check_class_count
 from pipeline.io import InputError
 
@@ -21,6 +22,14 @@ NEARLY_ALL = 0.95  # of the images; of Fashion-MNIST's 70,000, all have a dark b
 Array = npt.NDArray[np.uint8]
 Place = Callable[[int], str]
 """Return where the label of an image stands, given the image's index."""
+
+
+class _Part(NamedTuple):
+    """Images, uint8 (n, height, width), and labels, uint8 (n,), of training or test, as they were read."""
+
+    images: Array
+    labels: Array
+    place: Place
 
 
 class RawDataset(NamedTuple):
@@ -48,21 +57,37 @@ def read_raw(data: DataConfig, folder: Path) -> tuple[RawDataset, list[str], str
     if isinstance(data, ImageData):
         arrays, classes = read_listed(folder / "images.csv", data.images, data.classes)
         return RawDataset(**arrays), classes, "labels from the folders' names"
-    if isinstance(data, IdxData):
-        labels = folder / data.idx.train_labels.name, folder / data.idx.test_labels.name
-        images = folder / data.idx.train_images.name, folder / data.idx.test_images.name
-        (train_images, test_images), (train, test) = map(read_images, images), map(read_labels, labels)
-        places, transposed = [partial(label_place, file) for file in labels], data.idx.transposed
-        source = f"labels from {labels[0].name}"
-    else:
-        tables = folder / data.csv.train.name, folder / data.csv.test.name
-        (train_images, train), (test_images, test) = map(read_table, tables)
-        places, transposed = [partial(row_place, table) for table in tables], data.csv.transposed
-        source = "labels from column 1"
-    found = _summarize(np.unique(train).tolist())
-    train, test, classes = encode_labels(train, test, data.classes, places)
-    train_images, test_images = (_add_channel(images, transposed) for images in (train_images, test_images))
-    return RawDataset(train_images, train, test_images, test), classes, f"{source}: {found}"
+    files = data.idx if isinstance(data, IdxData) else data.csv
+    paths = [folder / file.name for file in files.files]
+    read, source = (_read_pairs, paths[1].name) if isinstance(data, IdxData) else (_read_tables, "column 1")
+    train, *tests = read(paths)
+    test = tests[0] if tests else _Part(train.images[:0], train.labels[:0], train.place)
+    found = _summarize(np.unique(train.labels).tolist())
+    *labels, classes = encode_labels(train.labels, test.labels, data.classes, [train.place, test.place])
+    images = [_add_channel(part.images, files.transposed) for part in (train, test)]
+    dataset = RawDataset(images[0], labels[0], images[1], labels[1])
+    if files.held_out:
+        dataset = _hold_out(dataset, files.held_out, f"data.{data.format}.test", classes)
+    return dataset, classes, f"labels from {source}: {found}"
+
+
+def _read_pairs(paths: Sequence[Path]) -> list[_Part]:
+    """Read IDX files, those of images and of labels in turn."""
+    pairs = zip(paths[::2], paths[1::2], strict=True)
+    return [_Part(read_images(images), read_labels(labels), partial(label_place, labels)) for images, labels in pairs]
+
+
+def _read_tables(paths: Sequence[Path]) -> list[_Part]:
+    """Read CSV tables."""
+    return [_Part(*read_table(path), partial(row_place, path)) for path in paths]
+
+
+def _hold_out(dataset: RawDataset, test: HeldOut, parameter: str, classes: Sequence[str]) -> RawDataset:
+    """Make test images of some of the training images."""
+    images, labels = dataset.train_images, dataset.train_labels
+    _check_lengths("training", images, labels)
+    kept, held_out = hold_out(labels, test, parameter, classes)
+    return RawDataset(images[kept], labels[kept], images[held_out], labels[held_out])
 
 
 def _summarize(labels: Sequence[int]) -> str:
