@@ -127,11 +127,17 @@ def test_a_fraction_of_each_class_is_held_out_by_the_seed() -> None:
     assert held_out["index"].tolist() == list(range(11))
 
 
-def test_too_few_images_to_hold_some_out_are_refused() -> None:
+def test_a_class_too_rare_for_the_fraction_gives_one_image() -> None:
     for number in range(20):
         write_image(TRAIN / f"cat/{number:02}.png", 0)
-    message = r"^data\.images\.test\.fraction: found 2 images of class dog, too few to hold out 0\.1 of all; "
-    with pytest.raises(InputError, match=message + "expected at least 8"):
+    table = list_images(changed(test=HeldOut(fraction=0.1, seed=0)))
+    assert table.loc[table["split"] == "test", "class"].value_counts().to_dict() == {"cat": 3, "dog": 1}
+
+
+def test_a_class_of_one_image_is_refused_by_its_name() -> None:
+    (TRAIN / "dog/2.png").unlink()
+    message = "^data.images.test: found 1 image of class dog, expected at least 2, to train and to test on$"
+    with pytest.raises(InputError, match=message):
         list_images(changed(test=HeldOut(fraction=0.1, seed=0)))
 
 
@@ -166,6 +172,11 @@ def link(path: Path, target: Path) -> Callable[[], None]:
         path.symlink_to(target.absolute())
 
     return make
+
+
+def link_to_itself() -> None:
+    shutil.rmtree(TEST)
+    TEST.symlink_to(TEST.name)
 
 
 def two_forms_of_a_name() -> None:
@@ -237,6 +248,22 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "a link as class": (link(TRAIN / "dog", Path("elsewhere")), f"data/local/train/dog: {LINK}"),
     "a link as class to another class": (link(TRAIN / "dog", TRAIN / "cat"), f"data/local/train/dog: {LINK}"),
     "a link as image": (link(TRAIN / "dog/3.png", Path("elsewhere")), f"data/local/train/dog/3.png: {LINK}"),
+    "a link to itself among images": (
+        lambda: (TRAIN / "dog/3.png").symlink_to("3.png"),
+        "data/local/train/dog/3.png: Too many levels of symbolic links",
+    ),
+    "a link to itself among classes": (
+        lambda: (TRAIN / "fox").symlink_to("fox"),
+        "data/local/train/fox: Too many levels of symbolic links",
+    ),
+    "a link to itself as test folder": (
+        link_to_itself,
+        f"data/local/test: {LINK}",
+    ),
+    "a pipe": (
+        lambda: os.mkfifo(TRAIN / "dog/3.png"),
+        "data/local/train/dog/3.png: found no file, expected PNG or JPEG images alone",
+    ),
     "a broken link": (
         lambda: (TRAIN / "dog/3.png").symlink_to("nowhere"),
         "data/local/train/dog/3.png: found no file, expected PNG or JPEG images alone",
@@ -312,6 +339,18 @@ def test_a_folder_that_is_not_there_is_refused(folder: Path, split: str) -> None
     )
     with pytest.raises(InputError, match=message):
         list_images(FOLDERS)
+
+
+def test_a_folder_with_too_long_a_name_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^data/local/x+: expected a folder with .*, found: File name too long$"):
+        list_images(changed(train="data/local/" + "x" * 300))
+
+
+@pytest.mark.parametrize("content", [b"", b"split,class\ntrain,cat\n", b"\xff"])
+def test_a_damaged_list_is_refused_by_its_name(content: bytes) -> None:
+    Path("images.csv").write_bytes(content)
+    with pytest.raises(InputError, match=r"^images\.csv: expected the list of images that the stage download writes"):
+        read_listed(Path("images.csv"), FOLDERS, None)
 
 
 def test_one_class_and_more_than_256_are_refused() -> None:

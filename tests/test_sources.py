@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import load_config
-from pipeline.config_data import FolderSource, IdxData, RawFile, UrlSource
+from pipeline.config_data import FolderSource, IdxData, RawFile, Source, UrlSource
 from pipeline.data.sources.fetch import fetch
 from pipeline.io import InputError
 
@@ -121,12 +121,63 @@ def test_when_all_sources_fail_the_error_lists_their_reasons(source: Path, raw: 
     assert len(lines) == 4
 
 
-def test_a_file_that_is_not_pinned_comes_from_a_folder_only(
-    source: Path, raw: Path, capsys: pytest.CaptureFixture[str]
+WATCHED = "its sha256 is null, so that only data/local may deliver it, not through a link"
+
+
+def test_a_file_that_is_not_pinned_comes_from_data_local_only(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    (source / "table.csv").write_bytes(b"elsewhere")
+    own = Path("data/local/own")
+    own.mkdir(parents=True)
+    (own / "table.csv").write_bytes(CONTENT)
+    Path("data/local/link").symlink_to(source)
+    refused: list[Source] = [
+        UrlSource(url="https://localhost:1"),
+        at(source),
+        at(Path("data/local/link")),
+        at(own / "../link"),
+    ]
+    fetch([UNPINNED], [*refused, at(own)], Path("raw"))
+    assert Path("raw/table.csv").read_bytes() == CONTENT
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [f"{kind}: {where}: table.csv: {WATCHED}" for [(kind, where)] in refused]
+
+
+def test_data_local_itself_may_be_a_link(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     (source / "table.csv").write_bytes(CONTENT)
-    fetch([UNPINNED], [UrlSource(url="https://localhost:1"), at(source)], raw)
-    assert (raw / "table.csv").read_bytes() == CONTENT
-    assert capsys.readouterr().err == (
-        "url: https://localhost:1: table.csv: its sha256 is null, so that only a folder may deliver it\n"
-    )
+    Path("data").mkdir()
+    Path("data/local").symlink_to(source)
+    fetch([UNPINNED], [FolderSource(folder="data/local")], Path("raw"))
+    assert Path("raw/table.csv").read_bytes() == CONTENT
+
+
+# What a folder's name is, and why it delivers nothing.
+WRONG = {
+    "too long": ("a" * 300, "cannot be opened: File name too long"),
+    "a file": ("source/images", "there is no such folder"),
+    "a link to itself": ("loop", "there is no such folder"),
+    "one of links": ("links", "images: it is not there, gzipped or plain"),
+    "one of folders": ("folders", "images: it is not there, gzipped or plain"),
+    "one that cannot be read": ("memory", "images: cannot be read: Input/output error"),
+}
+
+
+@pytest.mark.parametrize(("folder", "reason"), WRONG.values(), ids=WRONG)
+def test_a_wrong_folder_is_one_line(
+    folder: str, reason: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (source / "images").write_bytes(CONTENT)
+    Path("loop").symlink_to("loop")
+    for name, target in {"links": "images", "memory": "/proc/self/mem"}.items():
+        Path(name).mkdir()
+        Path(name, "images").symlink_to(target)
+    Path("folders/images").mkdir(parents=True)
+    with pytest.raises(InputError) as error:
+        fetch([FILE], [FolderSource(folder=folder)], Path("raw"))
+    first, second = str(error.value).split("\n")
+    assert first == "data.sources: found none that delivers images:"
+    assert second == f"  folder: {folder}: {reason}"

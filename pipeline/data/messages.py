@@ -20,6 +20,15 @@ def printable(path: str | PathLike[str]) -> str:
     return text if text.isprintable() else repr(text)
 
 
+@contextmanager
+def naming(path: str | PathLike[str]) -> Iterator[None]:
+    """Turn an OSError of the block into an InputError that begins with the path, printable."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{printable(path)}: {error.strerror}") from error
+
+
 class Faults:
     """Collect the errors of many files, so that one run names up to twenty of them."""
 

@@ -33,10 +33,17 @@ def read_listed(
         class names.
 
     Raises:
-        InputError: Up to twenty images that are damaged or of another size than the first; the parameter for the size
-            if the images are too large; or the parameter for the names if they differ from those of the list.
+        InputError: The list is damaged; up to twenty images that are damaged or of another size than the first; the
+            parameter for the size if the images are too large; or the parameter for the names if they differ from
+            those of the list.
     """
-    table = pd.read_csv(require_output(path, "download"), dtype=str, keep_default_na=False)
+    require_output(path, "download")
+    try:
+        table = pd.read_csv(path, usecols=["split", "class", "file"], dtype=str, keep_default_na=False)
+    except ValueError as error:
+        raise InputError(
+            f"{path}: expected the list of images that the stage download writes, found: {error}"
+        ) from error
     found = sorted(set(table["class"]))
     classes = [normalize("NFC", name) for name in names] if names is not None else found
     if set(classes) != set(found):

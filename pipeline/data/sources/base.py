@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +14,8 @@ from pipeline.io import atomic_write
 
 LARGEST = 2 * 2**30  # bytes, compressed or not; the largest set of the family, EMNIST, has 0.5 GiB of images
 BLOCK = 2**20
+
+LOCAL = Path("data/local")  # which DVC watches, but no folder that a link inside leads to; may be a link itself
 
 Opener = Callable[[str], AbstractContextManager[io.BufferedIOBase]]
 """Opens a source's file of the given name, decompressed. Raises SourceError with the reason if it cannot."""
@@ -59,6 +62,8 @@ def _blocks(stream: io.BufferedIOBase) -> Iterator[bytes]:
             block = stream.read(BLOCK)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise SourceError(f"not a complete gzip file: {error}") from error
+        except OSError as error:
+            raise SourceError(f"cannot be read: {error.strerror or error}") from error
         if not block:
             return
         yield block
@@ -70,8 +75,11 @@ def local_folder(folder: Path) -> Iterator[Opener]:
 
     Raises SourceUnavailableError if there is no such folder.
     """
-    if not folder.is_dir():
-        raise SourceUnavailableError("there is no such folder")
+    try:
+        if not folder.is_dir():
+            raise SourceUnavailableError("there is no such folder")
+    except OSError as error:
+        raise SourceUnavailableError(f"cannot be opened: {error.strerror}") from error
 
     def open_file(name: str) -> io.BufferedIOBase:
         return open_first([folder / name, folder / f"{name}.gz"])
@@ -79,15 +87,20 @@ def local_folder(folder: Path) -> Iterator[Opener]:
     yield open_file
 
 
+def is_watched(folder: Path) -> bool:
+    """Return whether DVC notices a change of the files in `folder`: it does below data/local, but not behind links."""
+    return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(LOCAL))
+
+
 def open_first(paths: list[Path]) -> io.BufferedIOBase:
     """Open the first of `paths` that is a file, and decompress one that ends in ``.gz``.
 
     Raises SourceError if there is none or it cannot be opened.
     """
-    for path in paths:
-        if path.is_file():
-            try:
+    try:
+        for path in paths:
+            if path.is_file():
                 return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-            except OSError as error:
-                raise SourceError(f"cannot be opened: {error.strerror}") from error
+    except OSError as error:
+        raise SourceError(f"cannot be opened: {error.strerror}") from error
     raise SourceError("it is not there, gzipped or plain")

@@ -7,11 +7,11 @@ from unicodedata import category, normalize
 import pandas as pd
 
 from pipeline.config_data import HeldOut, ImageFolders, SeparateFolder
-from pipeline.data.messages import Faults, check_class_count, printable
-from pipeline.data.split import stratified_split
+from pipeline.data.held_out import hold_out
+from pipeline.data.messages import Faults, check_class_count, naming, printable
+from pipeline.data.sources.base import LOCAL
 from pipeline.io import InputError
 
-LOCAL = Path("data/local")  # which DVC watches; may be a link itself
 NO_TEXT = ("Cc", "Cs")  # Unicode's control characters, and the surrogates that Python puts for bytes that are not UTF-8
 COLUMNS = ["split", "index", "class", "file"]
 # What operating systems and network drives leave in folders, in lower case; others begin with a dot.
@@ -45,8 +45,7 @@ def list_images(folders: ImageFolders) -> pd.DataFrame:
     classes = list(dict.fromkeys(train["class"]))
     check_class_count(classes, printable(folders.train))
     if isinstance(folders.test, HeldOut):
-        labels = train["class"].to_numpy(str)
-        kept, held_out = stratified_split(labels, folders.test.fraction, folders.test.seed, "data.images.test.fraction")
+        kept, held_out = hold_out(train["class"].to_numpy(str), folders.test, "data.images.test")
         train, test = train.iloc[kept], train.iloc[held_out]
     else:
         test = _list_classes(Path(folders.test.folder))
@@ -61,7 +60,7 @@ def list_images(folders: ImageFolders) -> pd.DataFrame:
 
 def _check_apart(train: Path, test: Path) -> None:
     """Raise InputError if one of two folders lies in the other, by whatever path."""
-    first, second = train.resolve(), test.resolve()
+    first, second = (Path(os.path.realpath(folder)) for folder in (train, test))
     if first.is_relative_to(second) or second.is_relative_to(first):
         found = f"found {printable(test)}, which shares images with data.images.train, {printable(train)}"
         raise InputError(f"data.images.test.folder: {found}; expected a folder apart")
@@ -71,7 +70,7 @@ def _list_classes(folder: Path) -> pd.DataFrame:
     """Return columns class and file of the images below `folder`."""
     rows, faults, classes = [], Faults(), dict[str, str]()
     for entry in _entries(folder, "folders of images, one a class"):
-        with faults.collect():
+        with faults.collect(), naming(entry.path):
             if not entry.is_dir():
                 raise InputError(
                     f"{printable(entry.path)}: found a file, expected folders of images alone, one a class"
@@ -82,7 +81,7 @@ def _list_classes(folder: Path) -> pd.DataFrame:
                 raise InputError(f"{printable(folder)}: found the classes {found}; expected one folder for the class")
             classes[name] = entry.name
             for file in _entries(Path(entry.path), "PNG or JPEG images"):
-                with faults.collect():
+                with faults.collect(), naming(file.path):
                     if file.is_dir():
                         _refuse_link(Path(file.path))
                     if not file.is_file():
@@ -94,10 +93,10 @@ def _list_classes(folder: Path) -> pd.DataFrame:
 
 def _entries(folder: Path, expected: str) -> list[os.DirEntry[str]]:
     """Return the entries of `folder`, sorted by name, at least one."""
-    for path in (folder, *folder.parents):
-        if LOCAL in path.parents:
-            _refuse_link(path)
     try:
+        for path in (folder, *folder.parents):
+            if LOCAL in path.parents:
+                _refuse_link(path)
         with os.scandir(folder) as entries:
             found_entries = sorted(filter(_is_meant, entries), key=lambda entry: entry.name)
     except OSError as error:

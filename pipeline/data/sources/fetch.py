@@ -7,7 +7,14 @@ from pathlib import Path
 
 from pipeline.config_data import DebianSource, FolderSource, RawFile, Source, UrlSource
 from pipeline.data.messages import printable
-from pipeline.data.sources.base import Opener, SourceError, SourceUnavailableError, local_folder, save_verified
+from pipeline.data.sources.base import (
+    Opener,
+    SourceError,
+    SourceUnavailableError,
+    is_watched,
+    local_folder,
+    save_verified,
+)
 from pipeline.data.sources.debian import debian_package
 from pipeline.data.sources.mirror import https_mirror
 from pipeline.io import InputError
@@ -16,8 +23,8 @@ from pipeline.io import InputError
 def fetch(files: Sequence[RawFile], sources: Sequence[Source], folder: Path) -> None:
     """Fetch each file from the first source that delivers its SHA-256, and save it decompressed.
 
-    A file without a pinned SHA-256 is accepted from a `FolderSource` only. A source that fails is named on stderr
-    with its reason, and the next one is tried.
+    A file without a pinned SHA-256 is accepted from data/local only, where DVC notices its changes. A source that fails
+    is named on stderr with its reason, and the next one is tried.
 
     Args:
         files: The files to fetch.
@@ -44,9 +51,10 @@ def _fetch_from(source: Source, files: list[RawFile], folder: Path) -> tuple[lis
     """Ask one source for `files`. Return those still missing, and why."""
     kind, address = next(iter(source))
     place = f"{kind}: {printable(address)}"
-    accepted = [file for file in files if file.sha256 is not None or isinstance(source, FolderSource)]
+    watched = isinstance(source, FolderSource) and is_watched(Path(source.folder))
+    accepted = [file for file in files if file.sha256 is not None or watched]
     reasons = [
-        f"{place}: {file.name}: its sha256 is null, so that only a folder may deliver it"
+        f"{place}: {file.name}: its sha256 is null, so that only data/local may deliver it, not through a link"
         for file in files
         if file not in accepted
     ]
@@ -63,9 +71,9 @@ def _fetch_from(source: Source, files: list[RawFile], folder: Path) -> tuple[lis
                 except SourceUnavailableError:
                     raise
                 except SourceError as reason:
-                    reasons.append(f"{place}: {file.name}: {reason}")
+                    reasons.append(f"{place}: {file.name}: {printable(str(reason))}")
     except SourceUnavailableError as reason:
-        reasons.append(f"{place}: {reason}")
+        reasons.append(f"{place}: {printable(str(reason))}")
     return [file for file in files if file not in delivered], reasons
 
 
