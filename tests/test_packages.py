@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-OPTIONAL = {"jax", "optuna", "ray", "torch"}  # each asked for by a command or variable of its own
+OPTIONAL = {"jax", "mlflow", "optuna", "ray", "tensorboardX", "torch"}  # a command or variable asks for each
 PARTS = {"pydantic-core": "pydantic", "dvc-data": "dvc"}  # packages that come with another
 
 
