@@ -8,7 +8,9 @@ from pipeline.io import run
 from pipeline.predict.command import add_predict
 from pipeline.publish.command import add_publish
 from pipeline.review.command import add_review
+from pipeline.schema import add_schema
 from pipeline.sweep.command import add_sweep
+from pipeline.track import add_track
 
 
 def main() -> None:
@@ -18,7 +20,9 @@ def main() -> None:
     add_predict(commands)
     add_publish(commands)
     add_review(commands)
+    add_schema(commands)
     add_sweep(commands)
+    add_track(commands)
     arguments = parser.parse_args()
     try:
         arguments.command(arguments)
