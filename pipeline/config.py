@@ -5,17 +5,18 @@ default and nothing is converted. So an edit of it cannot change a result, and n
 ``config*`` as a dependency.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     Field,
+    ValidationError,
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from pipeline.config_data import DataConfig, Fraction, Name, PlainText, SplitConfig, StrictModel
 from pipeline.config_errors import load_settings
@@ -47,16 +48,25 @@ class Pipeline(StrictModel):
     @model_validator(mode="after")
     def refuse_wrong_names(self, info: ValidationInfo) -> Self:
         """Refuse reserved names, recipes and splits that do not exist, and names of another pipeline's models."""
-        context = info.context or {}
+        if mistakes := list(self._wrong_names(info.context or {})):
+            raise ValidationError.from_exception_data(type(self).__name__, mistakes)
+        return self
+
+    def _wrong_names(self, context: Mapping[str, Any]) -> Iterator[InitErrorDetails]:
         taken = RESERVED | dict.fromkeys(context.get("models", ()), f"{PARAMS} has a model of this name")
         splits = self.splits if isinstance(self, Config) else context.get("splits", {})
         for name, model in self.models.items():
             if name in taken:
-                details = {"key": f"models.{name}", "reason": taken[name]}
-                raise PydanticCustomError("name", "another name: {reason}", details)
-            _refuse_unknown("a recipe", model.recipe, self.recipes, f"models.{name}.recipe")
-            _refuse_unknown("a split", model.split, splits, f"models.{name}.split")
-        return self
+                yield _mistake(f"models.{name}", f"another name: {taken[name]}")
+            if model.recipe not in self.recipes:
+                yield _mistake(f"models.{name}.recipe", f"the name of a recipe; allowed: {', '.join(self.recipes)}")
+            if model.split not in splits:
+                yield _mistake(f"models.{name}.split", f"the name of a split; allowed: {', '.join(splits)}")
+
+
+def _mistake(key: str, expected: str) -> InitErrorDetails:
+    error = PydanticCustomError("name", "{expected}", {"key": key, "expected": expected})
+    return InitErrorDetails(type=error, input=None)
 
 
 class Config(Pipeline):
@@ -67,17 +77,10 @@ class Config(Pipeline):
     data: DataConfig
     splits: Annotated[dict[Name, SplitConfig], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def refuse_unknown_candidate(self) -> Self:
-        """Refuse a candidate that is no model."""
-        _refuse_unknown("a model", self.model, self.models, "model")
-        return self
-
-
-def _refuse_unknown(kind: str, name: str, known: Iterable[str], key: str) -> None:
-    if name not in known:
-        context = {"key": key, "kind": kind, "known": ", ".join(known)}
-        raise PydanticCustomError("name", "the name of {kind}; allowed: {known}", context)
+    def _wrong_names(self, context: Mapping[str, Any]) -> Iterator[InitErrorDetails]:
+        if self.model not in self.models:
+            yield _mistake("model", f"the name of a model; allowed: {', '.join(self.models)}")
+        yield from super()._wrong_names(context)
 
 
 def load_config(path: Path = PARAMS) -> Config:

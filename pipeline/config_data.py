@@ -9,11 +9,12 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    ModelWrapValidatorHandler,
     PositiveInt,
     Tag,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError, ValidationError
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -45,15 +46,28 @@ class StrictModel(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def refuse_unknown_keys(cls, section: Any) -> Any:
-        """Name the keys that are allowed, which pydantic's own error does not."""
-        for key in section if isinstance(section, dict) else ():
-            if key not in cls.model_fields:
-                context = {"key": key, "allowed": ", ".join(cls.model_fields)}
-                raise PydanticCustomError("unknown_key", "no such key; allowed: {allowed}", context)
-        return section
+    def name_unknown_keys(cls, section: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """Name the keys that are allowed where there is another, which pydantic's own error does not."""
+        try:
+            return validate(section)
+        except ValidationError as error:
+            allowed = ", ".join(cls.model_fields)
+            mistakes = [_restate(mistake, allowed) for mistake in error.errors(include_url=False)]
+            raise ValidationError.from_exception_data(error.title, mistakes) from error
+
+
+def _restate(mistake: ErrorDetails, allowed: str) -> InitErrorDetails:
+    """Return a mistake as validators raise it, with the keys that are allowed if it is one of this section's keys."""
+    context = mistake.get("ctx", {}) | {"message": mistake["msg"]}
+    kind, location = mistake["type"], mistake["loc"]
+    if kind == "extra_forbidden":
+        kind, location = "unknown_key", location[:-1]
+        context |= {"message": f"no such key; allowed: {allowed}", "keys": mistake["loc"][-1:]}
+    elif kind == "union_tag_not_found":
+        context["message"] = f"a mapping with the key {context['discriminator']}"
+    return InitErrorDetails(type=PydanticCustomError(kind, "{message}", context), loc=location, input=mistake["input"])
 
 
 class UrlSource(StrictModel):

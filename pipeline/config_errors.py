@@ -39,9 +39,9 @@ def load_settings(path: Path, schema: type[Settings], holds: str, context: Mappi
         raise InputError(f"{path}: found no readable file ({error.strerror}), expected {holds}") from error
     except MarkedYAMLError as error:
         line = min(error.problem_mark.line, text.count("\n")) + 1 if error.problem_mark else 1
-        raise InputError(f"{path}:{line}: expected YAML, found a mistake: {error.problem}") from error
+        raise InputError(f"{path}:{line}: expected YAML, found a mistake: {_escape(str(error.problem))}") from error
     except (RecursionError, TypeError, ValueError, YAMLError) as error:  # bytes that are no text, keys that are lists
-        raise InputError(f"{path}: expected YAML, found a mistake: {error}") from error
+        raise InputError(f"{path}: expected YAML, found a mistake: {_escape(str(error))}") from error
     try:
         return schema.model_validate(values, context=context)
     except ValidationError as error:
@@ -59,7 +59,7 @@ def _explain(path: Path, text: str, values: Any, errors: Sequence[ErrorDetails])
     root = YAML(typ="safe").compose(text)
     lines = {keys: _line(root, keys) for keys in expected}
     return [
-        f"{path}:{lines[keys]}: {'.'.join(map(str, keys)) or 'the file'}: "
+        f"{path}:{lines[keys]}: {_escape('.'.join(map(str, keys))) or 'the file'}: "
         f"found {found[keys]}, expected: {' or '.join(expected[keys])}"
         for keys in sorted(expected, key=lambda keys: lines[keys])
     ]
@@ -90,8 +90,16 @@ def _lookup(values: Any, keys: Sequence[str | int]) -> Any:
     return values
 
 
+def _escape(text: str) -> str:
+    """Return the text on one line, with escapes for what is not printable."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in " ".join(text.split()))
+
+
 def _shorten(value: Any, limit: int = 80) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = "values nested too deep"
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

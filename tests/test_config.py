@@ -1,5 +1,6 @@
 """What ``params.yaml`` may hold, and the errors for what it may not."""
 
+import re
 from copy import deepcopy
 from difflib import ndiff
 from io import StringIO
@@ -27,7 +28,25 @@ MISSING = object()
 MISTAKES: list[tuple[str, Any, str]] = [
     ("model", "cnn9", r"model: found 'cnn9', expected: the name of a model; allowed: mlp, single_layer"),
     ("data.format", "png", r"data\.format: found 'png', expected: format is one of idx, csv, images"),
-    ("data.format", "csv", r"data\.idx: found .*, expected: no such key; allowed: .*csv"),
+    (
+        "data.format",
+        "csv",
+        r"data\.csv: found nothing, expected: .*required\n.*data\.idx: found .*, expected: no such key; allowed: .*csv",
+    ),
+    ("data.sources.1.folder", "a\x1b[2J", r"data\.sources\.1\.folder: found 'a\\x1b\[2J', expected: text without"),
+    ("data.sources.1.folder", "a\0", r"data\.sources\.1\.folder: found 'a\\x00', expected: text without control"),
+    ("data.idx.train_images.name", "../a", r"data\.idx\.train_images\.name: found '\.\./a', expected: a file name of"),
+    (
+        "data.idx.test_labels.name",
+        "train-labels",
+        r"data\.idx\.test_labels\.name: found 'train-labels', expected: another file than train_labels",
+    ),
+    ("data.idx.test", {"fraction": 0.2}, r"data\.idx\.test_images: found .*, expected: no such key; allowed: .*"),
+    (
+        "data.idx.test_images.sha256",
+        "00",
+        r"data\.idx\.test_images\.sha256: found '00', expected: 64 hexadecimal digits",
+    ),
     ("data.sources.1", {"floppy": "a"}, r"data\.sources\.1: found .*floppy.*, expected: .*url, debian, folder"),
     ("data.classes", ["Bag", "Bag"], r"data\.classes: found .*expected: class names must differ"),
     ("data.classes.0", "a\nb", r"data\.classes\.0: found 'a\\nb', expected: text without control"),
@@ -59,6 +78,11 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("models.mlp.epochs", 0, r"models\.mlp\.epochs: found 0, expected: .*greater than 0"),
     ("models.mlp.epochs", True, r"models\.mlp\.epochs: found True, expected: .*integer"),
     ("models.mlp.seeds", [1, 1], r"models\.mlp\.seeds: found \[1, 1\], expected: seeds must differ"),
+    (
+        "models.mlp.optimizer.name",
+        MISSING,
+        r"models\.mlp\.optimizer: found .*, expected: a mapping with the key 'name'",
+    ),
     ("models.mlp.optimizer.name", "adamm", r"models\.mlp\.optimizer\.name: found 'adamm', expected: .*'sgdw', 'muon'"),
     (
         "models.mlp.optimizer.learning_rate",
@@ -96,7 +120,29 @@ IMAGE_MISTAKES: list[tuple[str, Any, str]] = [
     ("data.images.color", "colour", r"data\.images\.color: found 'colour', expected: .*'grey' or 'rgb'"),
     ("data.images.transposed", True, r"data\.images\.transposed: found True, expected: no such key"),
 ]
-CASES = [(PARAMS, *case) for case in MISTAKES] + [(Path("configs/digits.yaml"), *case) for case in IMAGE_MISTAKES]
+# The same for one CSV table of which test images are held out.
+TABLE_MISTAKES: list[tuple[str, Any, str]] = [
+    ("data.csv.test", "test.csv", r"data\.csv\.test: found 'test\.csv', expected: .*dictionary"),
+    ("data.csv.test.fraction", 1, r"data\.csv\.test\.fraction: found 1, expected: .*less than 1"),
+    ("data.csv.test.fraction", 0.0, r"data\.csv\.test\.fraction: found 0\.0, expected: .*greater than 0"),
+    ("data.csv.test.name", "test.csv", r"data\.csv\.test\.sha256: found nothing, expected: .*required"),
+    (
+        "data.csv.test",
+        {"name": "train.csv", "sha256": None},
+        r"data\.csv\.test\.name: found 'train\.csv', expected: another file than train",
+    ),
+    ("data.csv.train.sha256", MISSING, r"data\.csv\.train\.sha256: found nothing, expected: .*required"),
+]
+TABLE = re.sub(
+    "format: images.*color: grey",
+    "format: csv\n  csv: {train: {name: train.csv, sha256: null}, test: {fraction: 0.2, seed: 0}, transposed: false}",
+    Path("configs/digits.yaml").read_text(),
+    flags=re.DOTALL,
+)
+CASES: list[tuple[Path | str, str, Any, str]] = [(PARAMS, *case) for case in MISTAKES] + [
+    (Path("configs/digits.yaml"), *case) for case in IMAGE_MISTAKES
+]
+CASES += [(TABLE, *case) for case in TABLE_MISTAKES]
 
 
 def written(text: str, folder: Path) -> Path:
@@ -109,7 +155,7 @@ def keys_of(path: str) -> list[str | int]:
     return [int(key) if key.isdecimal() else key for key in path.split(".")]
 
 
-def changed(source: Path, key: str, value: Any, folder: Path) -> Path:
+def changed(source: Path | str, key: str, value: Any, folder: Path) -> Path:
     """Write `source` with another value at a key path: a model's name stands for a copy of that model."""
     document = YAML().load(source)
     section = document
@@ -141,7 +187,9 @@ def line_of(path: Path, key: str) -> int:
     CASES,
     ids=[f"{key}={'nothing' if value is MISSING else value}" for _, key, value, _ in CASES],
 )
-def test_a_mistake_is_named_with_line_and_key(source: Path, key: str, value: Any, said: str, tmp_path: Path) -> None:
+def test_a_mistake_is_named_with_line_and_key(
+    source: Path | str, key: str, value: Any, said: str, tmp_path: Path
+) -> None:
     path = changed(source, key, value, tmp_path)
     with pytest.raises(InputError, match=rf"^{path}:\d+: {said}") as raised:
         load_config(path)
@@ -192,6 +240,48 @@ def test_the_schema_has_no_defaults() -> None:
 
 def test_no_parameter_has_a_name_that_dvc_overlooks() -> None:
     assert {name for name, _ in fields()} & {"size", "nfiles"} == set()
+
+
+def test_one_table_or_pair_may_be_all_there_is(tmp_path: Path) -> None:
+    load_config(written(TABLE, tmp_path))
+    path = changed(PARAMS, "data.idx.test", {"fraction": 0.2, "seed": 0}, tmp_path)
+    for key in ("test_images", "test_labels"):
+        path = changed(path, f"data.idx.{key}", MISSING, tmp_path)
+    data = load_config(path).data
+    assert isinstance(data, config_data.IdxData)
+    assert [file.name for file in data.idx.files] == ["train-images", "train-labels"]
+
+
+def test_wrong_names_and_keys_are_named_at_once(tmp_path: Path) -> None:
+    text = PARAMS.read_text().replace("recipe: plain", "recipe: plane").replace("model: mlp", "model: mpl")
+    with pytest.raises(InputError) as error:
+        load_config(written(text, tmp_path))
+    found = [line.split(": ")[1] for line in str(error.value).splitlines()]
+    assert found == ["model", "models.mlp.recipe", "models.single_layer.recipe"]
+    text = PARAMS.read_text().replace("    seed: 0", "    sed: 0\n    see: 1").replace("epochs: 1000", "epochs: 0")
+    with pytest.raises(InputError) as error:
+        load_config(written(text, tmp_path))
+    found = [line.split(": ")[1] for line in str(error.value).splitlines()]
+    split = [f"splits.standard.{key}" for key in ("seed", "sed", "see")]
+    assert found == [*split, "models.single_layer.epochs"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('models: {"a\\e[2J\\nb": 1}', r"models.a\x1b[2J b: found 1, expected: lower-case letters"),
+        ('{"a\\e": 1, "a\\e": 2}', r'found duplicate key "a\x1b"'),
+        ("model: " + "[" * 20_000 + "]" * 20_000, "model: found values nested too deep, expected: "),
+        ("model: " + "[" * 150 + "]" * 150, "model: found [["),
+        ("a: \x07", "unacceptable character"),
+    ],
+    ids=["a name", "a key twice", "too deep", "deep", "a control character"],
+)
+def test_an_odd_file_is_refused_in_plain_lines(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        load_config(written(text, tmp_path))
+    assert said in str(error.value)
+    assert all(line.isprintable() for line in str(error.value).splitlines())
 
 
 def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
