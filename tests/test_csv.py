@@ -56,6 +56,7 @@ HEADER = "label,a,b,c,d\n"
 BYTE = "expected an integer from 0 to 255"
 FORM = "expected a label and a square number of pixels"
 FIRST = "expected the label first, then the pixels"
+LAST = "does the label come last? If not, a header that begins with label says so"
 INDEX = "is it an index, which pandas leaves out with index=False?"
 
 # What a table is: its text, and what is then said.
@@ -82,8 +83,21 @@ WRONG = {
     "the label last, with a header": ("a,b,c,d,label\n0,1,2,3,9\n", f"line 1: found label in column 5, {FIRST}"),
     "the label last, without a header": (
         "0,1,2,3,9\n0,1,2,3,7\n",
-        f"found 0 first in every line, {FIRST}; does the label come last?",
+        f"found 0 first in every line, {FIRST}; {LAST}",
     ),
+    "the label last, after pixels that vary": (
+        "9,0,1,2,0\n14,0,0,2,1\n9,0,0,2,2\n",
+        f"found 2 values from 9 to 14 first, all from 0 to 2 last, {FIRST}; {LAST}",
+    ),
+    "pixels alone": ("9,200\n9,10\n", f"found 9 first in every line, {FIRST}; {LAST}"),
+    "single quotes": ("'3','0','1','2','3'\n", "line 1: found a header that begins with \"'3'\", expected 'label'"),
+    "a decimal comma": ("3;0,5;1;2;3\n", "line 1: found fields apart by semicolons, expected commas"),
+    "an exponent": ("3,0,1e2,2,3\n", f"line 1, column 3: found '1e2', {BYTE}"),
+    "other digits": ("3,0,１,2,3\n", f"line 1, column 3: found '１', {BYTE}"),
+    "a quoted number": ('3,0,"1",2,3\n', f"line 1, column 3: found '\"1\"', {BYTE}"),
+    "a comment": ("# digits\n" + TABLE, f"line 1, column 1: found '# digits', {BYTE}"),
+    "a header twice": (HEADER + TABLE + HEADER, f"line 4, column 1: found 'label', {BYTE}"),
+    "control characters": ("3,0,\x1b[2J,2,3\n", rf"line 1, column 3: found '\x1b[2J', {BYTE}"),
     "an index, with a header": (",label,a,b,c,d\n0,9,0,1,2,3\n", f"line 1: found label in column 2, {FIRST}"),
     "an index, without a header": (
         "0,9,0,1,2,3\n1,7,0,1,2,3\n",
@@ -112,6 +126,11 @@ def test_a_wrong_table_is_refused_with_one_clear_line(path: Path, text: str, mes
     with pytest.raises(InputError) as error:
         read_table(path)
     assert str(error.value) == f"{path}: {message}"
+
+
+def test_labels_with_gaps_come_first_where_a_header_says_so(path: Path) -> None:
+    path.write_text(HEADER + "9,0,1,2,0\n14,0,0,2,1\n")
+    assert read_table(path)[1].tolist() == [9, 14]
 
 
 def test_bytes_that_are_no_text_are_refused(path: Path) -> None:

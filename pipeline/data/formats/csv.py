@@ -42,9 +42,30 @@ def read_table(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]
         raise InputError(
             f"{path}: found {table.shape[1]} columns, expected a label and a square number of pixels{advice}"
         )
-    if not header and np.ptp(labels) == 0 and np.ptp(table[:, -1]) > 0:
-        raise InputError(f"{path}: found {labels[0]} first in every line, expected {FORM}; does the label come last?")
+    if not header:
+        _check_label_column(path, labels, table[:, -1])
     return pixels.reshape(-1, side, side), labels.copy()
+
+
+def _check_label_column(path: Path, first: npt.NDArray[np.uint8], last: npt.NDArray[np.uint8]) -> None:
+    """Raise InputError if the last column looks like labels and the first does not.
+
+    Labels run from 0 or 1 without gaps, as pixels hardly do.
+    """
+    values, last_values = np.unique(first).tolist(), np.unique(last).tolist()
+    if len(values) == 1 < len(last_values):
+        found = f"found {values[0]} first in every line"
+    elif _are_consecutive(last_values) and not _are_consecutive(values):
+        first_range, last_range = (f"{kind[0]} to {kind[-1]}" for kind in (values, last_values))
+        found = f"found {len(values)} values from {first_range} first, all from {last_range} last"
+    else:
+        return
+    advice = "does the label come last? If not, a header that begins with label says so"
+    raise InputError(f"{path}: {found}, expected {FORM}; {advice}")
+
+
+def _are_consecutive(values: list[int]) -> bool:
+    return len(values) > 1 and values[0] <= 1 and values[-1] - values[0] == len(values) - 1
 
 
 def row_place(path: Path, image: int) -> str:
@@ -71,10 +92,9 @@ def _header(path: Path) -> list[str]:
     names = [field.lower() for field in fields]
     if names[0] == "label":
         return fields
-    if len(fields) == 1:
-        for separator, name in SEPARATORS.items():
-            if len(line.split(separator)) > 2:
-                raise InputError(f"{path}: line 1: found fields apart by {name}, expected commas")
+    for separator, name in SEPARATORS.items():
+        if len(line.split(separator)) > max(2, len(fields)) and (separator != " " or len(fields) == 1):
+            raise InputError(f"{path}: line 1: found fields apart by {name}, expected commas")
     if "label" in names:
         raise InputError(f"{path}: line 1: found label in column {names.index('label') + 1}, expected {FORM}")
     if len(fields) > 1 and not any(NUMBER.fullmatch(field) for field in fields[:2]):
