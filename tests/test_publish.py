@@ -22,14 +22,14 @@ from pipeline.config import Layout, load_config
 from pipeline.data.dataset import load_test_split
 from pipeline.data.description import Description
 from pipeline.evaluation.metrics import all_scores, per_class_table
-from pipeline.io import InputError, read_json
+from pipeline.io import InputError, read_json, read_npz
 from pipeline.predict.images import content_extent
 from pipeline.publish.card import model_card
 from pipeline.publish.landing import Page, Site, landing_page
 from pipeline.publish.model import Project, PublishedModel, Scores, recorded_data
 from pipeline.report.page.data import Source
-from pipeline.review.staleness import read_locks
 from tests.helpers.clone import Clone
+from tests.helpers.small_run import CLASSES
 
 MODELS = ["cnn1", "mlp"]
 
@@ -112,7 +112,7 @@ def test_a_file_predicts_what_training_exported(published: Published, name: str)
 
     properties, before = (session.get_modelmeta().custom_metadata_map for session in sessions)
     assert properties == before | {
-        "class_names": json.dumps(load_config(folder / "params.yaml").data.classes),
+        "class_names": json.dumps(CLASSES),
         "background": "dark",
         "content_extent": str(content_extent(test.images)),
         "data": hashlib.md5((folder / "data/prepared.npz").read_bytes(), usedforsecurity=False).hexdigest(),
@@ -147,8 +147,8 @@ def test_a_card_shows_how_to_predict_an_image(published: Published, tmp_path: Pa
     shutil.copy2(folder / "model.onnx", tmp_path)
     Image.fromarray(image.squeeze()).save(tmp_path / "image.png")
     printed = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    predicted = published.clone.run("python", "-m", "pipeline", "predict", "--model", "cnn1", "--index", "0", "--json")
-    assert printed.stdout.strip() == json.loads(predicted)["predicted"]
+    predicted = read_npz(published.clone.folder / "data/predictions/cnn1.npz")["test_probabilities"][0, 0].argmax()
+    assert printed.stdout.strip() == CLASSES[predicted]
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def own_model(source: Source) -> PublishedModel:
     return PublishedModel(
         Project(
             load_config(), Description(classes=classes, background=None), "0" * 40, "MIT", None,
-            read_locks([]), source.duplicates,
+            {result.name: "0" * 32}, source.duplicates,
         ),
         result,
         load_config().recipes["plain"],
@@ -167,7 +167,6 @@ def own_model(source: Source) -> PublishedModel:
         per_class_table(result.actual, result.predicted, classes),
         Path("model.onnx"),
         (28, 28, 1),
-        "0" * 32,
     )  # fmt: skip
 
 
@@ -183,7 +182,7 @@ def test_a_card_tells_the_best_seed_from_the_mean(own_model: PublishedModel, sou
 
 def test_a_card_of_other_data_names_no_article_and_no_dataset(own_model: PublishedModel) -> None:
     card = ModelCard(model_card(own_model))
-    assert "datasets" not in card.data.to_dict()
+    assert not vars(card.data).get("datasets")
     assert "Fashion-MNIST" not in card.text
     assert "article’s" not in card.text
 
@@ -239,9 +238,16 @@ def test_what_is_no_site_is_never_replaced(places: dict[str, Path], place: str, 
         publish(str(places[place]))
 
 
-def test_data_are_named_by_what_the_frontiers_lock_records() -> None:
-    stage = "frontier/dvc.yaml:train@airbench_long"
-    recorded = recorded_data(read_locks([stage]), Layout(Path("frontier")), stage)
-    assert recorded == recorded_data(read_locks(["train@cnn1"]), Layout(Path()), "train@cnn1")
-    with pytest.raises(InputError, match=r"dvc\.lock: found no record of train@other"):
-        recorded_data(read_locks(["train@cnn1"]), Layout(Path()), "train@other")
+def test_both_pipelines_have_read_the_same_data() -> None:
+    root, frontier = (recorded_data(Layout(Path(folder))) for folder in (".", "frontier"))
+    assert set(root) == set(load_config().models)
+    assert set(root.values()) == {frontier["airbench_long"]}
+
+
+@pytest.mark.parametrize(
+    "text", ["stages: 1", "stages: {train@cnn1: {deps: [{path: data/prepared.npz}]}}", "[", "a: 1"]
+)
+def test_a_damaged_lock_file_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "dvc.lock").write_text(text)
+    with pytest.raises(InputError, match=r"dvc\.lock: expected a file as DVC writes it"):
+        recorded_data(Layout(tmp_path))

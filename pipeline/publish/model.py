@@ -11,6 +11,8 @@ from typing import Annotated
 import onnx
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from pipeline.config import Config, Layout, Pipeline, PublishedResults, load_config
 from pipeline.config_errors import load_settings
@@ -24,7 +26,6 @@ from pipeline.predict.images import content_extent
 from pipeline.predict.onnx_model import OnnxModel, onnx_file
 from pipeline.programs import git
 from pipeline.report.results import Result, load_result
-from pipeline.review.staleness import Locks, read_locks
 
 PREPARED = Path("data/prepared.npz")
 DUPLICATES = Path("data/duplicates.csv")
@@ -73,7 +74,7 @@ class Project:
         commit: The commit's full hash, with ``-dirty`` if tracked files have changed since.
         licence: The licence's SPDX identifier.
         published: What articles report for the data, if any.
-        locks: What DVC has recorded of every training.
+        data: MD5 of the prepared images that each model was trained on.
         duplicates: Pairs of equal and nearly equal images.
     """
 
@@ -82,7 +83,7 @@ class Project:
     commit: str
     licence: str
     published: PublishedResults | None
-    locks: Locks
+    data: Mapping[str, str]
     duplicates: pd.DataFrame
 
     @cached_property
@@ -98,7 +99,6 @@ def load_project(pipelines: Iterable[tuple[Layout, Pipeline]]) -> Project:
 
     Raises InputError for a file that is absent, damaged, or holds something else.
     """
-    trainings = [layout.stage("train", name) for layout, pipeline in pipelines for name in pipeline.models]
     config = load_config()
     articles = config.published
     return Project(
@@ -107,9 +107,24 @@ def load_project(pipelines: Iterable[tuple[Layout, Pipeline]]) -> Project:
         current_commit(),
         load_licence(),
         load_settings(Path(articles), PublishedResults, "articles and models") if articles else None,
-        read_locks(trainings),
+        {name: md5 for layout, _ in pipelines for name, md5 in recorded_data(layout).items()},
         load_duplicates(DUPLICATES),
     )
+
+
+def recorded_data(layout: Layout) -> dict[str, str]:
+    """Return the MD5 of the prepared images that each training has read, by model, as ``dvc.lock`` records it.
+
+    Raises InputError for a file that is no lock file.
+    """
+    path = layout.folder / "dvc.lock"
+    try:
+        stages = YAML(typ="safe").load(path)["stages"] if path.exists() else {}
+        read = {stage: {dep["path"]: dep["md5"] for dep in entry.get("deps", [])} for stage, entry in stages.items()}
+    except (AttributeError, KeyError, TypeError, ValueError, YAMLError) as error:
+        raise InputError(f"{path}: expected a file as DVC writes it, found: {error}; `dvc repro` writes it") from error
+    trainings = {stage.removeprefix("train@"): deps for stage, deps in read.items() if stage.startswith("train@")}
+    return {name: deps[str(PREPARED)] for name, deps in trainings.items() if str(PREPARED) in deps}
 
 
 def load_licence(path: Path = Path("pyproject.toml")) -> str:
@@ -144,7 +159,6 @@ class PublishedModel:
         per_class: Precision, recall, F1 and support of the best seed, a row for each class.
         onnx: Its ONNX file.
         shape: Height, width and channels of an image.
-        data: MD5 of the prepared images that it was trained and tested on.
     """
 
     project: Project
@@ -154,12 +168,16 @@ class PublishedModel:
     per_class: pd.DataFrame
     onnx: Path
     shape: tuple[int, int, int]
-    data: str
 
     @property
     def name(self) -> str:
         """The model's name."""
         return self.result.name
+
+    @property
+    def data(self) -> str:
+        """MD5 of the prepared images that it was trained on."""
+        return self.project.data[self.name]
 
     @property
     def accuracy(self) -> float:
@@ -219,8 +237,9 @@ def load_model(project: Project, layout: Layout, pipeline: Pipeline, name: str) 
     scores = _load_scores(require_output(layout.evaluation(name) / "scores.json", evaluate))
     per_class = _load_per_class(require_output(layout.evaluation(name) / "per_class.csv", evaluate), result.classes)
     shape = OnnxModel(file, len(result.classes)).shape
-    recipe, data = pipeline.recipes[config.recipe], recorded_data(project.locks, layout, train)
-    return PublishedModel(project, result, recipe, scores, per_class, file, shape, data)
+    if name not in project.data:
+        raise InputError(f"{layout.folder / 'dvc.lock'}: found no record of {train}; run `dvc repro {train}`")
+    return PublishedModel(project, result, pipeline.recipes[config.recipe], scores, per_class, file, shape)
 
 
 def _load_scores(path: Path) -> Scores:
@@ -241,26 +260,6 @@ def _load_per_class(path: Path, classes: Sequence[str]) -> pd.DataFrame:
         found = ", ".join(table["class"])
         raise InputError(f"{path}: found classes {found}, expected {', '.join(classes)} as in data/dataset.json")
     return table
-
-
-def recorded_data(locks: Locks, layout: Layout, stage: str) -> str:
-    """Return the MD5 of the prepared images that a training's entry in the lock file records.
-
-    Args:
-        locks: What the lock files record.
-        layout: The places of the training's pipeline.
-        stage: The training.
-
-    Returns:
-        The MD5 in hexadecimal digits.
-
-    Raises:
-        InputError: There is no such entry.
-    """
-    locked = locks.entries.get(stage)
-    if locked is None or str(PREPARED) not in locked.deps:
-        raise InputError(f"{layout.folder / 'dvc.lock'}: found no record of {stage}; run `dvc repro {stage}`")
-    return locked.deps[str(PREPARED)].md5
 
 
 def write_onnx(path: Path, source: Path, properties: Mapping[str, str]) -> None:
