@@ -19,6 +19,7 @@ from pipeline.config_data import HeldOut, ImageFolders, SeparateFolder, Size
 from pipeline.data.formats.image_folder import read_listed
 from pipeline.data.sources.class_folders import LEFT_BEHIND, list_images
 from pipeline.io import InputError, write_csv
+from tests.helpers.documentation import code_blocks
 
 Arrays = dict[str, npt.NDArray[np.uint8]]
 
@@ -229,6 +230,10 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         file(TEST / "cat/empty.png"),
         "data/local/test/cat/empty.png: found an empty file, expected a PNG or JPEG image",
     ),
+    "an image in another format": (
+        file(TRAIN / "dog/3.jpg", b"RIFF\x24\0\0\0WEBPVP8 "),
+        "data/local/train/dog/3.jpg: found a WebP image, expected a PNG or JPEG image",
+    ),
     "a damaged image": (truncated_image, "data/local/train/dog/2.png: expected a readable image, found: "),
     "an image of another size": (
         image(TEST / "dog/2.png", width=5),
@@ -283,6 +288,13 @@ def test_what_does_not_belong_there_is_refused_by_its_name(spoil: Callable[[], o
         read(FOLDERS)
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
+
+
+def test_what_the_page_says_is_refused_is() -> None:
+    said = [message for _, message in WRONG.values()]
+    for line in code_blocks("docs/own-data.md", "text")["refused"].splitlines():
+        if line.startswith("data/local"):
+            assert any(line.startswith(message) or message.startswith(line.rstrip("…")) for message in said), line
 
 
 def test_a_test_folder_inside_the_training_folder_is_refused() -> None:

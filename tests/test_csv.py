@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.data.formats.csv import read_table
 from pipeline.io import InputError
+from tests.helpers.documentation import code_blocks
 
 TABLE = "3,0,1,2,3\n9,4,5,6,255\n"
 
@@ -63,7 +64,10 @@ INDEX = "is it an index, which pandas leaves out with index=False?"
 WRONG = {
     "empty": ("", "found no images, expected one a line"),
     "a header alone": ("label,pixel1\n", "found no images, expected one a line"),
-    "a pixel above 255": ("3,0,1,2,3\n9,4,256,6,7\n", f"line 2, column 3: found '256', {BYTE}"),
+    "a pixel above 255": (
+        "3" + ",0" * 16 + "\n9" + ",0" * 16 + "\n9" + ",0" * 15 + ",256\n",
+        f"line 3, column 17: found '256', {BYTE}",
+    ),
     "a negative pixel": ("3,0,1,2,3\n9,4,-1,6,7\n", f"line 2, column 3: found '-1', {BYTE}"),
     "pixels from 0 to 1": (
         HEADER + "3,0,1,1,0.5\n",
@@ -80,7 +84,10 @@ WRONG = {
         "digit,a,b,c,d\n" + TABLE,
         "line 1: found a header that begins with 'digit', expected 'label'",
     ),
-    "the label last, with a header": ("a,b,c,d,label\n0,1,2,3,9\n", f"line 1: found label in column 5, {FIRST}"),
+    "the label last, with a header": (
+        "p," * 784 + "label\n" + "0," * 784 + "9\n",
+        f"line 1: found label in column 785, {FIRST}",
+    ),
     "the label last, without a header": (
         "0,1,2,3,9\n0,1,2,3,7\n",
         f"found 0 first in every line, {FIRST}; {LAST}",
@@ -126,6 +133,13 @@ def test_a_wrong_table_is_refused_with_one_clear_line(path: Path, text: str, mes
     with pytest.raises(InputError) as error:
         read_table(path)
     assert str(error.value) == f"{path}: {message}"
+
+
+def test_what_the_page_says_is_refused_is() -> None:
+    said = [message for _, message in WRONG.values()]
+    for line in code_blocks("docs/own-data.md", "text")["refused"].splitlines():
+        if line.startswith("data/raw/train.csv: "):
+            assert line.removeprefix("data/raw/train.csv: ") in said
 
 
 def test_labels_with_gaps_come_first_where_a_header_says_so(path: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.data.formats.idx import read_images, read_labels
 from pipeline.io import InputError
+from tests.helpers.documentation import code_blocks
 
 IMAGES = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2, 2, 3) + bytes(range(12))
 LABELS = bytes([0, 0, 8, 1]) + struct.pack(">I", 4) + bytes([3, 0, 255, 9])
@@ -75,15 +76,30 @@ def test_a_file_that_is_not_what_its_header_says_is_refused(path: Path, content:
     assert str(error.value) == f"{path}: {message}"
 
 
-@pytest.mark.parametrize(
-    ("content", "found"),
-    [(IMAGES, "images of unsigned bytes"), (b"\0\0\x0c\x01" + LABELS[4:], "labels of 32-bit integers")],
-    ids=["images", "32-bit integers"],
-)
-def test_what_is_no_labels_is_not_read_as_labels(path: Path, content: bytes, found: str) -> None:
+# The same for labels.
+WRONG_LABELS = {
+    "images": (IMAGES, f"found images of unsigned bytes, {LABEL_BYTES}"),
+    "32-bit integers": (b"\0\0\x0c\x01" + LABELS[4:], f"found labels of 32-bit integers, {LABEL_BYTES}"),
+    "cut short": (
+        LABELS[:4] + struct.pack(">I", 360) + bytes(359),
+        "found 367 bytes, expected 368 for the header's dimensions 360",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), WRONG_LABELS.values(), ids=WRONG_LABELS)
+def test_what_is_no_labels_is_not_read_as_labels(path: Path, content: bytes, message: str) -> None:
     path.write_bytes(content)
-    with pytest.raises(InputError, match=f"found {found}, {LABEL_BYTES}"):
+    with pytest.raises(InputError) as error:
         read_labels(path)
+    assert str(error.value) == f"{path}: {message}"
+
+
+def test_what_the_page_says_is_refused_is() -> None:
+    said = [message for _, message in WRONG_LABELS.values()]
+    for line in code_blocks("docs/own-data.md", "text")["refused"].splitlines():
+        if "-labels: " in line:
+            assert line.partition(": ")[2] in said
 
 
 @settings(max_examples=500)
