@@ -13,7 +13,7 @@ def dvc(*arguments: str) -> str:
 
     Raises InputError with DVC's message if it fails.
     """
-    return _text(_output([sys.executable, "-m", "dvc", *arguments]))
+    return _text(_output([sys.executable, "-P", "-m", "dvc", *arguments]))  # -P: a random.py here is not Python's
 
 
 def git(*arguments: str) -> str:

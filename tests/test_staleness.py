@@ -11,6 +11,24 @@ from pipeline.review.staleness import Reason, Staleness, find_stale_results
 from tests.helpers.clone import Clone
 from tests.helpers.toy import ROOT_STAGES, fresh_clone, toy_repository
 
+OTHER_STAGES = """\
+stages:
+  copy:
+    cmd: cp in.txt out.txt
+    deps: [in.txt]
+    outs: [out.txt: {cache: false}]
+  freeze:
+    frozen: false
+    cmd: cp in.txt kept.txt
+    deps: [in.txt]
+    outs: [kept.txt: {cache: false}]
+  date:
+    always_changed: true
+    cmd: date > now.txt
+    outs: [now.txt: {cache: false}]
+  greet:
+    cmd: echo hello
+"""
 FRESH = Staleness({}, [])
 METRICS = ("metrics", "frontier/metrics")
 
@@ -162,3 +180,19 @@ def test_a_pipeline_that_was_never_run_is_not_stale(toy: Clone, monkeypatch: pyt
     (toy.folder / "frontier/metrics/c.json").unlink()
     toy.commit("And no metrics")
     assert stale_in_a_clone(toy, monkeypatch) == FRESH
+
+
+def test_a_pipeline_in_a_folder_of_its_own(toy: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths begin in its folder; a frozen stage keeps its results, and one that always runs has none to keep."""
+    other = toy.folder / "other"
+    other.mkdir()
+    (other / "dvc.yaml").write_text(OTHER_STAGES)
+    (other / "in.txt").write_text("one")
+    toy.dvc("repro", "other/dvc.yaml")
+    toy.replace("other/dvc.yaml", "frozen: false", "frozen: true")
+    toy.commit("Results of another pipeline")
+    assert stale_in_a_clone(toy, monkeypatch) == FRESH
+    (other / "in.txt").write_text("another")
+    toy.commit("Other data")
+    changed = {"other/dvc.yaml:copy": [Reason("other/in.txt", "has changed")]}
+    assert stale_in_a_clone(toy, monkeypatch).stale == changed

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.io import InputError, run
 from pipeline.programs import dvc
 from pipeline.review.code_changes import find_code_changes, list_files
-from pipeline.review.staleness import Locks, describe_changes, read_locks
+from pipeline.review.staleness import Locks, describe_changes, list_stages, read_locks
 
 
 def main() -> None:
@@ -20,7 +20,8 @@ def main() -> None:
     Raises InputError for such a change, and for code whose earlier version is in no commit.
     """
     status: dict[str, list[Any]] = json.loads(dvc("status", "--json"))
-    now, committed = (read_locks(status, commit) for commit in (None, "HEAD"))
+    stages = list_stages()
+    now, committed = (read_locks(stages, commit) for commit in (None, "HEAD"))
     accepted, left = [], []
     refused: dict[str, str] = {}  # an example of a stage by what changed
     for stage, entries in status.items():

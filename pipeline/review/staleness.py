@@ -6,12 +6,16 @@ No cache is needed: the hashes in the lock files stand for outputs that are abse
 import json
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from os.path import relpath
 from pathlib import Path
+from posixpath import join, normpath
 from typing import Any, NamedTuple
 
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -22,6 +26,17 @@ from pipeline.review.code_changes import COMMITS, find_code_changes, hash_files,
 STATES = {"new": "is new", "modified": "has changed", "deleted": "is gone"}  # DVC's words
 FITS, REWORDED = "fits", "has other comments"
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
+METRICS = (".json", ".toml", ".yaml", ".yml")  # what DVC reads metrics from
+
+
+class Stage(NamedTuple):
+    """A stage in the working tree: the folder that its paths begin in, and whether a changed input makes it stale.
+
+    It does not for a stage that is frozen, nor for one that has neither inputs nor outputs.
+    """
+
+    folder: str
+    has_inputs: bool
 
 
 class Reason(NamedTuple):
@@ -50,7 +65,7 @@ class Locks:
     """The records of DVC for each stage, and for each ``.dvc`` file, by the stage's full name."""
 
     entries: Mapping[str, Locked]
-    stages: frozenset[str]  # those that a dvc.yaml still has
+    stages: Mapping[str, Stage]  # those that a dvc.yaml still has
 
     def outputs(self, path: str, with_removed: bool = False) -> dict[str, Recorded]:
         """Return the outputs that are `path` or lie in it, those of removed stages too if wanted.
@@ -73,41 +88,45 @@ class Staleness(NamedTuple):
     reworded: list[str]
 
 
-def find_stale_results(metrics: Iterable[str] = ("metrics",)) -> Staleness:
+def find_stale_results(metrics: Sequence[str] = ()) -> Staleness:
     """Find the stages whose results are not those of the code and parameters beside them, or were edited.
 
-    A metrics file in one of the folders `metrics` that no stage writes is listed under its own path. A pipeline without
-    a lock file has no results that could be stale.
+    A file of `metrics`, or in a folder that is one of them, which no stage writes is listed under its own path. A
+    pipeline without a lock file has no results that could be stale.
     """
     status = dvc_json("status", "--json")
     stages = list_stages()
     locks = read_locks(stages)
     stale: dict[str, list[Reason]] = defaultdict(list)
     reworded: set[str] = set()
-    for stage in stages:
+    for stage, (_, has_inputs) in stages.items():
         if not Path(lock_of(stage)).exists():
             continue
         if stage not in locks.entries:
-            stale[stage].append(Reason(lock_of(stage), "has no results of it"))
+            if has_inputs:
+                stale[stage].append(Reason(lock_of(stage), "has no results of it"))
             continue
         entries = status.get(stage, [])
-        unfit = _find_unfit_paths(stage, locks)
-        verdicts = unfit | _judge_dependencies(stage, locks, entries, unfit)
+        verdicts = _find_unfit_paths(stage, locks)
+        if has_inputs:
+            verdicts |= _judge_dependencies(stage, locks, entries, verdicts)
         stale[stage] += [Reason(path, verdict) for path, verdict in verdicts.items() if verdict not in (FITS, REWORDED)]
         stale[stage] += describe_changes(stage, entries, verdicts)
         reworded.update(path for path, verdict in verdicts.items() if verdict == REWORDED)
-    written = {out for stage in locks.stages & locks.entries.keys() for out in locks.entries[stage].outs}
-    for path in git("ls-files", "-z", "--", *metrics).split("\0"):
-        if path.endswith(".json") and path not in written and Path(path).exists():
-            stale[path].append(Reason("dvc.yaml", "has no stage that writes it"))
+    written = {out for stage in locks.stages.keys() & locks.entries for out in locks.entries[stage].outs}
+    files = git("--literal-pathspecs", "ls-files", "-z", "--", *metrics).split("\0") if metrics else []
+    for path in (Path(file) for file in files if file.endswith(METRICS)):
+        if path.exists() and written.isdisjoint(map(str, (path, *path.parents))):
+            stale[str(path)].append(Reason("dvc.yaml", "has no stage that writes it"))
     return Staleness({stage: reasons for stage, reasons in stale.items() if reasons}, sorted(reworded))
 
 
 def describe_changes(stage: str, entries: list[Any], judged: Container[str] = ()) -> Iterator[Reason]:
     """Yield what `dvc status` found of a stage, less the dependencies `judged` and what is only absent."""
     for entry in entries:
-        if isinstance(entry, str):  # "changed command"
-            yield Reason(entry.removeprefix("changed "), STATES["modified"])
+        if isinstance(entry, str):
+            if entry != "always changed":  # a stage that every `dvc repro` runs
+                yield Reason(entry.removeprefix("changed "), STATES["modified"])  # "changed command"
             continue
         for path, state in entry.get("changed deps", {}).items():
             if isinstance(state, dict):
@@ -121,9 +140,19 @@ def describe_changes(stage: str, entries: list[Any], judged: Container[str] = ()
                 yield Reason(path, STATES[state])
 
 
-def list_stages() -> list[str]:
-    """Return the stages of all pipelines, and the ``.dvc`` files, as DVC names them."""
-    return dvc("stage", "list", "--all", "--name-only").splitlines()
+def list_stages() -> dict[str, Stage]:
+    """Return the stages of all pipelines, and the ``.dvc`` files, as DVC names them.
+
+    Raises InputError with DVC's message if it fails.
+    """
+    try:
+        with Repo() as repo:
+            return {
+                stage.addressing: Stage(relpath(stage.wdir), not (stage.frozen or stage.is_callback))
+                for stage in repo.index.stages
+            }
+    except DvcException as error:
+        raise InputError(f"dvc: {error}") from error
 
 
 def lock_of(stage: str) -> str:
@@ -137,15 +166,14 @@ def lock_of(stage: str) -> str:
     return str(Path(stage.rpartition(":")[0] or "dvc.yaml").with_suffix(".lock"))
 
 
-def read_locks(stages: Iterable[str], commit: str | None = None) -> Locks:
+def read_locks(stages: Mapping[str, Stage], commit: str | None = None) -> Locks:
     """Read what the lock files of all these stages record, in the working tree or in a commit.
 
     Raises InputError for a file that is no lock file.
     """
     entries: dict[str, Locked] = {}
-    stages = frozenset(stages)
     for file in {lock_of(stage) for stage in stages}:
-        entries |= _read_lock(file) if commit is None else _read_committed_lock(file, commit)
+        entries |= _read_lock(file, stages, commit)
     return Locks(entries, stages)
 
 
@@ -163,9 +191,10 @@ def dvc_json(*arguments: str) -> Any:
 
 
 def _find_unfit_paths(stage: str, locks: Locks) -> dict[str, str]:
-    """Return the paths for which the lock file has no hash, with that as the reason."""
+    """Return the paths for which the lock file has no hash, with that as the reason; an address has another mark."""
     locked = locks.entries[stage]
-    paths = [path for path, recorded in [*locked.deps.items(), *locked.outs.items()] if not recorded.md5]
+    recorded = [*locked.deps.items(), *locked.outs.items()]
+    paths = [path for path, (md5, _) in recorded if not md5 and "://" not in path]
     return dict.fromkeys(paths, f"has no hash in {lock_of(stage)}")
 
 
@@ -231,7 +260,7 @@ def _is_unchanged(stage: str, path: str, locks: Locks) -> bool | None:
     file, read_at = lock_of(stage), None
     md5 = locks.entries[stage].deps[path].md5
     for commit in git("rev-list", f"--max-count={COMMITS}", "HEAD", "--", file).split():
-        entry = _read_committed_lock(file, commit).get(stage)
+        entry = _read_lock(file, locks.stages, commit).get(stage)
         if entry is None or path not in entry.deps or entry.deps[path].md5 != md5:
             break
         read_at = commit
@@ -241,37 +270,41 @@ def _is_unchanged(stage: str, path: str, locks: Locks) -> bool | None:
     return locks.outputs(path) == then and not git("diff", "--no-ext-diff", "--name-only", read_at, "--", path)
 
 
-def _read_lock(file: str) -> dict[str, Locked]:
-    return _parse_lock(file, Path(file).read_bytes()) if Path(file).exists() else {}
-
-
-@cache
-def _read_committed_lock(file: str, commit: str) -> dict[str, Locked]:
-    listed = git("ls-tree", "--name-only", commit, "--", file)
-    return _parse_lock(file, git_bytes("show", f"{commit}:{file}")) if listed else {}
-
-
-def _parse_lock(file: str, text: bytes) -> dict[str, Locked]:
-    """Read a lock file, or a ``.dvc`` file as a stage without dependencies."""
+def _read_lock(file: str, stages: Mapping[str, Stage], commit: str | None) -> dict[str, Locked]:
+    """Read a lock file by the full names of its stages, or a ``.dvc`` file as a stage without dependencies."""
     folder, _, name = file.rpartition("/")
+    folders = {stage: entry.folder for stage, entry in stages.items() if lock_of(stage) == file}
+    usual = next(iter(folders.values()), folder)  # of a stage that is gone
+    prefix = f"{folder}/{Path(name).with_suffix('.yaml')}:" if folder else ""
     try:
-        content = YAML(typ="safe").load(text) or {}
+        content = _load_present(file) if commit is None else _load_committed(file, commit)
         if name.endswith(".dvc"):
-            return {file: Locked({}, _recorded(content["outs"], folder))}
-        prefix = f"{folder}/{Path(name).with_suffix('.yaml')}:" if folder else ""
+            return {file: Locked({}, _recorded(content["outs"], usual))} if content else {}
         return {
-            f"{prefix}{stage}": Locked(*(_recorded(entry.get(kind) or []) for kind in ("deps", "outs")))
-            for stage, entry in content["stages"].items()
+            f"{prefix}{stage}": Locked(
+                *(_recorded(entry.get(kind) or [], folders.get(f"{prefix}{stage}", usual)) for kind in ("deps", "outs"))
+            )
+            for stage, entry in (content["stages"] if content else {}).items()
         }
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError, YAMLError) as error:
         raise InputError(f"{file}: expected a file as DVC writes it, found: {error}; `dvc repro` writes it") from error
 
 
-def _recorded(items: list[dict[str, Any]], folder: str = "") -> dict[str, Recorded]:
-    """Return what is recorded by path; paths in a ``.dvc`` file are those in its folder."""
+def _load_present(file: str) -> Any:
+    return YAML(typ="safe").load(Path(file).read_bytes()) if Path(file).exists() else None
+
+
+@cache
+def _load_committed(file: str, commit: str) -> Any:
+    listed = git("ls-tree", "--name-only", commit, "--", file)
+    return YAML(typ="safe").load(git_bytes("show", f"{commit}:./{file}")) if listed else None
+
+
+def _recorded(items: list[dict[str, Any]], folder: str) -> dict[str, Recorded]:
+    """Return what is recorded by path; paths begin in `folder`."""
     found = {}
     for item in items:
-        md5, files = str(item.get("md5", "")), item.get("nfiles", 1)
-        path = f"{folder}/{item['path']}" if folder else str(item["path"])
-        found[path] = Recorded(md5 if MD5.fullmatch(md5) else "", files if isinstance(files, int) else 0)
+        md5, files, path = str(item.get("md5", "")), item.get("nfiles", 1), str(item["path"])
+        full = path if "://" in path else normpath(join(folder, path))
+        found[full] = Recorded(md5 if MD5.fullmatch(md5) else "", files if isinstance(files, int) else 0)
     return found
