@@ -1,16 +1,20 @@
 """The command ``review``."""
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.config import load_all, load_config
+from pipeline.config import load_all
+from pipeline.data.messages import printable
 from pipeline.io import InputError
 from pipeline.programs import dvc, git
-from pipeline.review.comment import Comparison, Outputs, Review, format_failure, format_review
-from pipeline.review.scores import check_gate, compare_candidate, compare_models, parse_max_drop
+from pipeline.review.comment import Outputs, Review, format_failure, format_review
+from pipeline.review.markdown import as_printable
+from pipeline.review.scores import choose_max_drop, compare, parse_max_drop
+from pipeline.review.settings import load_review_settings
 from pipeline.review.staleness import Locked, dvc_json, find_stale_results, list_stages, read_locks
 
 if TYPE_CHECKING:
@@ -19,8 +23,10 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Review what this branch changes in the results, against the commit where it left BASE, and print a comment in Markdown.
 
-Stale results are refused: what the lock files, `metrics/` and `frontier/metrics/` hold must be the results of the code
-and the parameters beside them. No cache and no remote is needed for that; a fresh clone will do.
+Stale results are refused: what the lock files and the metrics hold must be the results of the code and the parameters
+beside them. No cache and no remote is needed for that; a fresh clone will do.
+
+review.yaml says which metrics are compared, and which of them may not become much worse: docs/pull-requests.md.
 """
 EPILOG = """\
 exit status: 0 passed, 1 stale results or a candidate that is too much worse, 2 the review could not be made
@@ -29,7 +35,9 @@ examples:
   python -m pipeline review --base origin/main
   python -m pipeline review --base origin/main --max-drop 0.5 --output review.md
   python -m pipeline review --base origin/main --pull --run evaluate report
+  python -m pipeline review --base origin/main --repository ../another
 """
+OWN = Path(__file__).resolve().parents[2]  # the repository of this code
 
 
 def add_review(commands: "_SubParsersAction[ArgumentParser]") -> None:
@@ -51,9 +59,15 @@ def add_review(commands: "_SubParsersAction[ArgumentParser]") -> None:
         "--max-drop",
         metavar="DROP",
         type=parse_max_drop,
-        default="interval",
-        help="how far the candidate's macro F1 on the test images may drop: `interval`, to the lower end of the base's "
-        "95 %% interval (default); percentage points, such as 0.5; or `none`, without a limit",
+        help="how much worse the gate's metric may become: `interval`, to the worse end of the base's 95 %% interval; "
+        "percentage points, such as 0.5, or the metric's own unit; or `none`, without a limit (default: review.yaml's)",
+    )
+    parser.add_argument(
+        "--repository",
+        metavar="FOLDER",
+        type=Path,
+        default=Path(),
+        help="review this repository and not the folder here",
     )
     parser.add_argument("--output", metavar="FILE.md", type=Path, help="write the comment there and not to the screen")
     parser.add_argument(
@@ -72,16 +86,18 @@ def add_review(commands: "_SubParsersAction[ArgumentParser]") -> None:
 def run_review(arguments: Namespace) -> None:
     """Review the working tree, and exit with the status that the help describes.
 
-    Raises InputError for wrong parameters, an unknown base, or a lock file that cannot be read.
+    Raises InputError for wrong parameters or settings, an unknown base, or a lock file that cannot be read.
     """
+    output = arguments.output and arguments.output.absolute()
+    os.chdir(arguments.repository)
     try:
         passed, text = _review(arguments)
     except InputError as error:
-        if arguments.output:
-            _write(arguments.output, format_failure(arguments.base, str(error)))
+        if output:
+            _write(output, format_failure(arguments.base, str(error)))
         raise
-    if arguments.output:
-        _write(arguments.output, text)
+    if output:
+        _write(output, text)
     else:
         print(text, end="")
     if not passed:
@@ -94,28 +110,30 @@ def _write(path: Path, text: str) -> None:
 
 def _review(arguments: Namespace) -> tuple[bool, str]:
     """Return whether the branch passes, and the comment. The outcome is printed for the log."""
-    load_config()
-    folders = [str(layout.metrics) for layout, _ in load_all()]
+    if not Path(".dvc").is_dir():
+        raise InputError(f"{printable(Path.cwd())}: found no folder .dvc, expected the root of a DVC repository")
+    if Path.cwd() == OWN:
+        load_all()
+    settings = load_review_settings()
+    max_drop = choose_max_drop(arguments.max_drop, settings)
     commit = _find_base(arguments.base)
     params = dvc_json("params", "diff", "--json", commit) if commit else {}
-    stale, reworded = find_stale_results(folders)
+    stale, reworded = find_stale_results(settings.files)
     for stage, reasons in stale.items():
         for reason in reasons:
-            line = f"stale: {stage}: {reason.subject} {reason.state}"
-            print("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line), file=sys.stderr)
+            print(as_printable(f"stale: {stage}: {reason.subject} {reason.state}"), file=sys.stderr)
     if stale:
-        return False, format_review(Review(arguments.base, commit, params, stale, reworded))
-    passed, comparison = True, None
+        return False, format_review(Review(arguments.base, commit, params, stale, reworded, settings=settings))
+    comparison = None
     if commit:
-        metrics = dvc_json("metrics", "diff", "--all", "--json", commit)
-        candidate = compare_candidate(metrics)
-        verdict = check_gate(candidate.scores.f1_macro, arguments.max_drop)
-        passed, comparison = verdict.passed, Comparison(compare_models(metrics, folders), candidate, verdict, metrics)
-        print(f"{'passed' if passed else 'failed'}: {verdict.sentence}", file=sys.stderr)
+        comparison = compare(dvc_json("metrics", "diff", "--all", "--json", commit), settings, max_drop)
+        verdict = comparison.verdict
+        print(f"{'passed' if verdict.passed else 'failed'}: {verdict.sentence}", file=sys.stderr)
     else:
         print("passed: the results are those of the code; there is no base to compare them with", file=sys.stderr)
     outputs = _restore_outputs(arguments.pull, arguments.run) if arguments.pull or arguments.run else None
-    return passed, format_review(Review(arguments.base, commit, params, {}, reworded, comparison, outputs))
+    review = Review(arguments.base, commit, params, {}, reworded, comparison, outputs, settings)
+    return comparison is None or comparison.verdict.passed, format_review(review)
 
 
 def _find_base(base: str) -> str | None:

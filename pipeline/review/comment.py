@@ -5,19 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.review.scores import Candidate, Difference, ModelScores, Score, Verdict
+from pipeline.review.markdown import as_code, format_table
+from pipeline.review.scores import Candidate, Comparison, Difference, ModelScores, Score, format_score
+from pipeline.review.settings import Column, Settings
 from pipeline.review.staleness import Reason
-
-LONGEST = 200  # characters shown of one text
-LONGEST_TABLE = 20_000  # characters, after which a table is cut
-LOOKALIKES = str.maketrans({"`": "ˋ", "|": "¦", "\\": "∖"})  # for what could end the code or the cell
 
 STALE = (
     "These stages' results are not those of the code and the parameters beside them. "
-    "Run `dvc repro`, then commit the lock files, `metrics/` and `reports/`."
+    "Run `dvc repro`, then commit the lock files, the metrics and the reports."
 )
-REWORDED = "Only comments, docstrings or formatting have changed in {}. `make accept-comments` spares a new training."
-LEGEND = "▼ is worse than the base, ▼▼ below the base's 95 % interval. Test images; changes are percentage points."
+REWORDED = "Only comments, docstrings or formatting have changed in {}. {} spares a new training."
 
 
 @dataclass(frozen=True)
@@ -38,16 +35,6 @@ class Outputs:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """The changes of a branch in the results."""
-
-    models: Sequence[ModelScores]
-    candidate: Candidate
-    verdict: Verdict
-    metrics: Difference
-
-
-@dataclass(frozen=True)
 class Review:
     """Everything that the comment says.
 
@@ -59,6 +46,7 @@ class Review:
         reworded: Code in which only comments, docstrings or formatting have changed.
         comparison: None if results are stale or there is no base.
         outputs: None if none were asked for.
+        settings: What is compared.
     """
 
     base: str
@@ -68,6 +56,7 @@ class Review:
     reworded: Sequence[str] = ()
     comparison: Comparison | None = None
     outputs: Outputs | None = None
+    settings: Settings = field(default_factory=Settings)
 
 
 def format_review(review: Review) -> str:
@@ -82,17 +71,17 @@ def format_review(review: Review) -> str:
         ]
         parts += [f"**Refused: stale results.** {STALE}", format_table(["Stage", "Because"], rows)]
     elif review.comparison:
-        parts += _format_comparison(review.comparison)
+        parts += _format_comparison(review.comparison, review.settings)
     else:
         parts += ["**Passed.** The results are those of the code. There is no base to compare them with."]
     if review.reworded:
-        parts.append(REWORDED.format(", ".join(map(as_code, review.reworded))))
+        parts.append(REWORDED.format(", ".join(map(as_code, review.reworded)), as_code(review.settings.accept)))
     if review.outputs:
         parts.append(_format_outputs(review.outputs))
     if review.comparison:
-        parts += _format_metrics(review.comparison.metrics)
+        parts += _format_metrics(review.comparison.metrics, folded=bool(review.settings.columns))
     if review.commit:
-        parts += _format_folded("dvc params diff", ["Path", "Param", "Base", "Here"], review.params)
+        parts += _format_difference("dvc params diff", ["Path", "Param", "Base", "Here"], review.params)
     return "\n\n".join(parts) + "\n"
 
 
@@ -102,80 +91,66 @@ def format_failure(base: str, reasons: str) -> str:
     return "\n".join([f"## Results against {as_code(base)}", "", "**Not reviewed.**", "", *lines]) + "\n"
 
 
-def as_code(text: str) -> str:
-    """Return the text on one line as code: no markup, no link, and nobody is notified.
-
-    All text from a branch goes through this function. Characters that could end the code or a table's cell become
-    others that look like them.
-
-    >>> as_code("a|b @team")
-    '`a¦b @team`'
-    """
-    line = " ".join(text.split())
-    if len(line) > LONGEST:
-        line = f"{line[:LONGEST]}…"
-    line = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
-    return f"`{line.translate(LOOKALIKES)}`" if line else "–"
-
-
-def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: int = 0) -> str:
-    """Return a table whose last `numbers` columns are aligned to the right, cut near `LONGEST_TABLE` characters."""
-    align = [":---"] * (len(header) - numbers) + ["---:"] * numbers
-    lines = [f"| {' | '.join(cells)} |" for cells in (header, align, *rows)]
-    shown, length = 0, 0
-    while shown < len(lines) and length <= LONGEST_TABLE:
-        length += len(lines[shown])
-        shown += 1
-    text = "\n".join(lines[:shown])
-    return text if shown == len(lines) else f"{text}\n\n… and {len(lines) - shown:,} rows more."
-
-
-def _format_comparison(comparison: Comparison) -> list[str]:
-    verdict, candidate = comparison.verdict, comparison.candidate
-    header = ["Model", "Accuracy: base", "here", "change", "Macro F1: base", "here", "change"]
-    rows = [(_describe_model(model, candidate), *_format_scores(model)) for model in comparison.models]
-    if candidate.base and candidate.here and candidate.base != candidate.here:
+def _format_comparison(comparison: Comparison, settings: Settings) -> list[str]:
+    verdict, candidate, columns = comparison.verdict, comparison.candidate, settings.columns
+    outcome = f"**{'Passed' if verdict.passed else 'Failed'}.** {verdict.sentence}"
+    if not columns:
+        return [outcome]
+    header = ["Model" if settings.files else "File"]
+    for column in columns:
+        header += [f"{column.name or as_code(column.metric)}: base", "here", "change"]
+    rows = [(_describe_model(model, candidate), *_format_scores(model, columns)) for model in comparison.models]
+    if candidate and candidate.base and candidate.here and candidate.base != candidate.here:
         names = f"candidate: {as_code(candidate.base)} to {as_code(candidate.here)}"
-        rows.insert(0, (names, *_format_scores(candidate.scores)))
-    return [
-        f"**{'Passed' if verdict.passed else 'Failed'}.** {verdict.sentence}",
-        format_table(header, rows, numbers=6),
-        LEGEND,
-    ]
+        rows.insert(0, (names, *_format_scores(candidate.model, columns)))
+    return [outcome, format_table(header, rows, numbers=3 * len(columns)), _legend(settings)]
 
 
-def _describe_model(model: ModelScores, candidate: Candidate) -> str:
+def _legend(settings: Settings) -> str:
+    """Explain the marks and the unit of changes.
+
+    >>> _legend(Settings(columns=[Column(metric="error", bound="error_high", lower_is_better=True)], note="Test set"))
+    "▼ is worse than the base, ▼▼ above the base's 95 % interval. Test set."
+    """
+    sides = sorted({column.worse for column in settings.columns if column.bound}, reverse=True)
+    beyond = f", ▼▼ {' or '.join(sides)} the base's 95 % interval" if sides else ""
+    percent = [column.percent for column in settings.columns]
+    changes = "changes" if all(percent) else "changes of percentages"
+    notes = [settings.note or "", f"{changes} are percentage points" if any(percent) else ""]
+    rest = "; ".join(filter(None, notes))
+    return f"▼ is worse than the base{beyond}.{f' {rest[0].upper()}{rest[1:]}.' if rest else ''}"
+
+
+def _describe_model(model: ModelScores, candidate: Candidate | None) -> str:
     notes = {
-        "candidate": model.name == candidate.here,
-        "new": model.f1_macro.base is None,
-        "removed": model.f1_macro.here is None,
+        "candidate": candidate is not None and model.name == candidate.here,
+        "new": all(score.base is None for score in model.scores),
+        "removed": all(score.here is None for score in model.scores),
     }
     base, here = model.seeds
     seeds = [f"{here} {'seed' if here == 1 else 'seeds'} (base: {base})"] if base and here and base != here else []
     return ", ".join([as_code(model.name), *(note for note, holds in notes.items() if holds), *seeds])
 
 
-def _format_scores(model: ModelScores) -> tuple[str, ...]:
+def _format_scores(model: ModelScores, columns: Sequence[Column]) -> tuple[str, ...]:
     return tuple(
         cell
-        for score in (model.accuracy, model.f1_macro)
-        for cell in (_format_percent(score.base), _format_percent(score.here), _format_change(score))
+        for score, column in zip(model.scores, columns, strict=True)
+        for cell in (format_score(score.base, column), format_score(score.here, column), _format_change(score, column))
     )
 
 
-def _format_percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.2f} %"
-
-
-def _format_change(score: Score) -> str:
+def _format_change(score: Score, column: Column) -> str:
+    """Return the signed change with its mark; 0 for what the shown digits do not tell apart."""
     if math.isnan(score.change):
         return ""
-    points = f"{100 * score.change:+.2f}".replace("-", "−")
-    if points in ("+0.00", "−0.00"):
+    change = f"{100 * score.change:+.2f}" if column.percent else f"{score.change:+.5g}"
+    if float(change) == 0:
         return "0"
-    if score.is_below_interval:
-        return f"**{points} ▼▼**"
-    return f"{points} ▼" if score.change < 0 else points
+    signed = change.replace("-", "−")
+    if score.is_beyond_bound:
+        return f"**{signed} ▼▼**"
+    return f"{signed} ▼" if score.is_worse else signed
 
 
 def _format_outputs(outputs: Outputs) -> str:
@@ -191,26 +166,26 @@ def _format_outputs(outputs: Outputs) -> str:
     return " ".join(sentences)
 
 
-def _format_metrics(difference: Difference) -> list[str]:
+def _format_metrics(difference: Difference, folded: bool) -> list[str]:
     changed = {
         path: {key: values for key, values in keys.items() if values.get("old") != values.get("new")}
         for path, keys in difference.items()
     }
-    return _format_folded("dvc metrics diff", ["Path", "Metric", "Base", "Here", "Change"], changed)
+    return _format_difference("dvc metrics diff", ["Path", "Metric", "Base", "Here", "Change"], changed, folded)
 
 
-def _format_folded(title: str, header: list[str], difference: Difference) -> list[str]:
-    """Return the table that `title` with ``--md`` prints, behind a line that opens it."""
+def _format_difference(title: str, header: list[str], difference: Difference, folded: bool = True) -> list[str]:
+    """Return the table that `title` with ``--md`` prints, behind a line that opens it if `folded`."""
     sides = ("old", "new", "diff")[: len(header) - 2]
     rows = [
         (as_code(path), as_code(key), *(_format_value(values.get(side)) for side in sides))
-        for path, keys in difference.items()
+        for path, keys in sorted(difference.items())
         for key, values in sorted(keys.items())
     ]
     if not rows:
         return [f"`{title}`: nothing has changed."]
-    summary = f"<details><summary>{title}: {len(rows):,} {'row' if len(rows) == 1 else 'rows'}</summary>"
-    return [summary, format_table(header, rows), "</details>"]
+    table, count = format_table(header, rows), f"{title}: {len(rows):,} {'row' if len(rows) == 1 else 'rows'}"
+    return [f"<details><summary>{count}</summary>", table, "</details>"] if folded else [f"{count}.", table]
 
 
 def _format_value(value: Any) -> str:

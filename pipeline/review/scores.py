@@ -1,29 +1,34 @@
-"""Compare test scores with those of the base, and decide whether the candidate may be merged."""
+"""Compare metrics with those of the base, and decide whether the branch may be merged."""
 
 import math
 from argparse import ArgumentTypeError
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-Difference = Mapping[str, Mapping[str, Mapping[str, Any]]]  # of `dvc metrics diff`: by file, by key, "old" and "new"
+from pipeline.io import InputError
+from pipeline.review.settings import SETTINGS, Column, Gate, Settings
+
+Metrics = Mapping[str, Mapping[str, Any]]  # of one file: by key, "old" and "new"
+Difference = Mapping[str, Metrics]  # of `dvc metrics diff`: by file
 MaxDrop = float | Literal["interval", "none"]
 
-CANDIDATE = "metrics/candidate.json"
 MOST_SEEDS = 1_000_000
+LARGEST = 1e300
 
 
 @dataclass(frozen=True)
 class Score:
-    """One score from 0 to 1 on the base and here; None where there is none.
+    """One metric on the base and here; None where there is none.
 
-    `low` is the lower end of the base's 95 % interval.
+    `bound` is the worse end of the base's 95 % interval.
     """
 
     base: float | None
     here: float | None
-    low: float | None
+    bound: float | None
+    lower_is_better: bool = False
 
     @property
     def change(self) -> float:
@@ -31,28 +36,36 @@ class Score:
         return math.nan if self.base is None or self.here is None else self.here - self.base
 
     @property
-    def is_below_interval(self) -> bool:
-        """True if the score here lies below the base's interval."""
-        return self.low is not None and self.here is not None and self.here < self.low
+    def is_worse(self) -> bool:
+        """True if the score here is worse than the base's."""
+        return self.change > 0 if self.lower_is_better else self.change < 0
+
+    @property
+    def is_beyond_bound(self) -> bool:
+        """True if the score here is worse than the whole of the base's interval."""
+        return self.bound is not None and self.here is not None and not self.reaches(self.bound)
+
+    def reaches(self, limit: float) -> bool:
+        """Return whether the score here is as good as `limit`."""
+        return self.here is not None and (self.here <= limit if self.lower_is_better else self.here >= limit)
 
 
 @dataclass(frozen=True)
 class ModelScores:
-    """A model's mean scores on test images and its number of seeds, on the base and here."""
+    """The scores of one metrics file, in the order of the columns, and its number of seeds, on the base and here."""
 
     name: str
     seeds: tuple[int | None, int | None]
-    accuracy: Score
-    f1_macro: Score
+    scores: Sequence[Score]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """The candidate's scores and the name of the model that it is, on the base and here."""
+    """The scores of the gate's file and the name of the model that it copies, on the base and here."""
 
     base: str | None
     here: str | None
-    scores: ModelScores
+    model: ModelScores
 
 
 @dataclass(frozen=True)
@@ -63,75 +76,139 @@ class Verdict:
     sentence: str
 
 
-def compare_models(difference: Difference, folders: Collection[str] = ("metrics",)) -> list[ModelScores]:
-    """Return the scores of each model that has metrics in one of these folders, on the base or here."""
+@dataclass(frozen=True)
+class Comparison:
+    """The changes of a branch in the results. `candidate` is None without a gate."""
+
+    models: Sequence[ModelScores]
+    candidate: Candidate | None
+    verdict: Verdict
+    metrics: Difference
+
+
+def compare(metrics: Difference, settings: Settings, max_drop: MaxDrop) -> Comparison:
+    """Compare what `dvc metrics diff` gives as the settings want it, and ask the gate."""
+    models = compare_models(metrics, settings)
+    if settings.gate is None:
+        return Comparison(models, None, Verdict(True, "The results are those of the code. There is no gate."), metrics)
+    candidate, column = compare_candidate(metrics, settings.gate, settings), settings.gate_column
+    score = candidate.model.scores[settings.columns.index(column)]
+    return Comparison(models, candidate, check_gate(score, max_drop, settings.gate, column), metrics)
+
+
+def compare_models(difference: Difference, settings: Settings) -> list[ModelScores]:
+    """Return the scores of each metrics file that the settings name, on the base or here, less a candidate's copy."""
+    copy = settings.gate.file if settings.gate and settings.gate.model else None
     return [
-        _model_scores(path, keys)
+        _model_scores(path, keys, settings)
         for path, keys in sorted(difference.items())
-        if path != CANDIDATE and str(Path(path).parent) in folders
+        if path != copy and (not settings.files or path in settings.files or str(Path(path).parent) in settings.files)
     ]
 
 
-def compare_candidate(difference: Difference) -> Candidate:
+def compare_candidate(difference: Difference, gate: Gate, settings: Settings) -> Candidate:
     """Return the scores of the base's candidate and of the one here, which may be another model."""
-    keys = difference.get(CANDIDATE, {})
-    base, here = (keys.get("model", {}).get(side) for side in ("old", "new"))
-    return Candidate(base and str(base), here and str(here), _model_scores(CANDIDATE, keys))
+    keys = difference.get(gate.file, {})
+    base, here = (keys.get(gate.model or "", {}).get(side) for side in ("old", "new"))
+    return Candidate(base and str(base), here and str(here), _model_scores(gate.file, keys, settings))
 
 
 def parse_max_drop(text: str) -> MaxDrop:
-    """Parse the option `--max-drop`: "interval", "none" or percentage points.
+    """Parse the option `--max-drop`: "interval", "none" or a number.
 
     Raises ArgumentTypeError for anything else.
     """
     if text in ("interval", "none"):
         return text  # type: ignore[return-value]  # mypy does not narrow to the literals
     try:
-        points = float(text)
+        number = float(text)
     except ValueError:
-        points = -1
-    if not 0 <= points <= 100:
-        raise ArgumentTypeError(f"found {text!r}, expected interval, none or percentage points from 0 to 100")
-    return points
+        number = -1
+    if not 0 <= number <= LARGEST:
+        raise ArgumentTypeError(f"found {text!r}, expected interval, none or a number that is not negative")
+    return number
 
 
-def check_gate(f1: Score, allowed: MaxDrop) -> Verdict:
-    """Compare the candidate's macro F1 on the test images with the lowest that is allowed.
+def choose_max_drop(option: MaxDrop | None, settings: Settings) -> MaxDrop:
+    """Return how much worse the gate's metric may become: by the option if it was given, else by the settings.
 
-    "interval" allows what lies within the base's 95 % interval; a number allows a drop of as many percentage points;
-    "none" allows all.
+    Raises InputError for an option that the gate cannot apply.
+    """
+    if settings.gate is None:
+        if option not in (None, "none"):
+            raise InputError(f"--max-drop: found {option}, expected it beside a gate in {SETTINGS}, which has none")
+        return "none"
+    if option is None:
+        return settings.gate.max_drop
+    if option == "interval" and settings.gate_column.bound is None:
+        raise InputError(f"--max-drop: found interval, but {SETTINGS} has no bound of the gate's metric; give a number")
+    if settings.gate_column.percent and isinstance(option, float) and option > 100:
+        raise InputError(f"--max-drop: found {option:g}, expected percentage points from 0 to 100")
+    return option
+
+
+def check_gate(score: Score, allowed: MaxDrop, gate: Gate, column: Column) -> Verdict:
+    """Compare the gate's metric with the worst value that is allowed.
+
+    Args:
+        score: The metric on the base and here.
+        allowed: "interval" allows what lies within the base's 95 % interval; a number allows as many percentage points,
+            or so much in the metric's own unit; "none" allows all.
+        gate: The gate.
+        column: The column of the gate's metric.
+
+    Returns:
+        Whether it passes, and what was compared.
     """
     if allowed == "none":
         return Verdict(True, "The gate is off.")
-    if f1.here is None:
-        return Verdict(False, "The candidate has no macro F1 from 0 to 1 on the test images here.")
-    if f1.base is None or f1.low is None:
-        return Verdict(True, "The base has no candidate whose macro F1 and interval this one could be compared with.")
+    title = gate.title
+    if score.here is None:
+        return Verdict(False, f"{title} is no number{' from 0 to 1' if column.percent else ''} here.")
+    limit = _limit(score, allowed, column)
+    if score.base is None or limit is None:
+        return Verdict(True, f"{title} has nothing on the base that it could be compared with.")
     if allowed == "interval":
-        lowest, why = f1.low, "the lower end of the base's 95 % interval"
+        why = f"the {'upper' if column.lower_is_better else 'lower'} end of the base's 95 % interval"
     else:
-        lowest, why = f1.base - allowed / 100, f"{allowed:g} points below the base"
-    passed = f1.here >= lowest
+        why = f"{allowed:g}{' points' if column.percent else ''} {column.worse} the base"
+    passed = score.reaches(limit)
+    here, base, worst = (format_score(value, column) for value in (score.here, score.base, limit))
     return Verdict(
-        passed,
-        f"The candidate's macro F1 on the test images is {100 * f1.here:.2f} % (base: {100 * f1.base:.2f} %), "
-        f"{'not below' if passed else 'below'} {100 * lowest:.2f} %, {why}.",
+        passed, f"{title} is {here} (base: {base}), {'not ' if passed else ''}{column.worse} {worst}, {why}."
     )
 
 
-def _model_scores(path: str, keys: Mapping[str, Mapping[str, Any]]) -> ModelScores:
-    base, here = (_seeds(keys.get("seeds", {}).get(side)) for side in ("old", "new"))
-    return ModelScores(Path(path).stem, (base, here), _score(keys, "accuracy"), _score(keys, "f1_macro"))
+def format_score(value: float | None, column: Column) -> str:
+    """Return the value as the table and the gate show it."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.2f} %" if column.percent else f"{value:.5g}"
 
 
-def _score(keys: Mapping[str, Mapping[str, Any]], name: str) -> Score:
-    values, low = keys.get(f"test.{name}", {}), keys.get(f"test.{name}_low", {})
-    return Score(_share(values.get("old")), _share(values.get("new")), _share(low.get("old")))
+def _limit(score: Score, allowed: MaxDrop, column: Column) -> float | None:
+    if isinstance(allowed, str) or score.base is None:
+        return score.bound
+    drop = allowed / 100 if column.percent else allowed
+    return score.base + drop if column.lower_is_better else score.base - drop
 
 
-def _share(value: Any) -> float | None:
-    """Return the value if it is a number from 0 to 1: a branch may hold anything."""
-    return float(value) if type(value) in (int, float) and 0 <= value <= 1 else None
+def _model_scores(path: str, metrics: Metrics, settings: Settings) -> ModelScores:
+    name = Path(path).stem if str(Path(path).parent) in settings.files else path
+    base, here = (_seeds(metrics.get(settings.seeds or "", {}).get(side)) for side in ("old", "new"))
+    return ModelScores(name, (base, here), [_score(metrics, column) for column in settings.columns])
+
+
+def _score(metrics: Metrics, column: Column) -> Score:
+    values, bounds = metrics.get(column.metric, {}), metrics.get(column.bound or "", {})
+    base, here, bound = (_number(value, column) for value in (values.get("old"), values.get("new"), bounds.get("old")))
+    return Score(base, here, bound, column.lower_is_better)
+
+
+def _number(value: Any, column: Column) -> float | None:
+    """Return the value if it is a finite number, from 0 to 1 for a percentage: a branch may hold anything."""
+    lowest, highest = (0, 1) if column.percent else (-LARGEST, LARGEST)
+    return float(value) if type(value) in (int, float) and lowest <= value <= highest else None
 
 
 def _seeds(value: Any) -> int | None:
