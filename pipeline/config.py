@@ -72,7 +72,7 @@ def _mistake(key: str, expected: str) -> InitErrorDetails:
 class Config(Pipeline):
     """The whole of ``params.yaml``."""
 
-    model: Name  # the candidate, whose metrics `dvc metrics diff` compares
+    model: Annotated[Name, Field(description="The candidate, whose metrics `dvc metrics diff` compares.")]
     published: PlainText | None
     data: DataConfig
     splits: Annotated[dict[Name, SplitConfig], Field(min_length=1)]

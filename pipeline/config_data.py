@@ -1,44 +1,56 @@
 """The schema of ``data`` and ``splits`` in ``params.yaml``, and the types that all sections share."""
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Discriminator,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
     PositiveInt,
     Tag,
     model_validator,
 )
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError, ValidationError
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, ValidationError
+from pydantic_core.core_schema import no_info_after_validator_function
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 
 
-def _matching(pattern: str, allowed: str) -> AfterValidator:
-    """Return a validator of text that names what is allowed, where pydantic's own shows the pattern."""
+@dataclass(frozen=True)
+class _Matching:
+    """Text that matches a pattern. Its error names what is allowed, where pydantic's own shows the pattern."""
 
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise PydanticCustomError("text", "{allowed}", {"allowed": allowed})
+    pattern: str
+    allowed: str
+
+    def check(self, text: str) -> str:
+        """Return the text, or refuse it."""
+        if not re.fullmatch(self.pattern, text):
+            raise PydanticCustomError("text", "{allowed}", {"allowed": self.allowed})
         return text
 
-    return AfterValidator(check)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return handler(schema) | {"pattern": f"^({self.pattern})$", "description": self.allowed}
 
 
-Name = Annotated[str, _matching(r"[a-z][a-z0-9_]*", "lower-case letters, digits and _, beginning with a letter")]
-FileName = Annotated[str, _matching(r"\w[\w.-]*", "a file name of letters, digits, _, . and -")]
-LocalFolder = Annotated[str, _matching(r"data/local(/[\w-][^/\\]*)*", "data/local or a folder below it")]
-Sha256 = Annotated[str, _matching(r"[0-9a-f]{64}", "64 hexadecimal digits")]
-HttpsUrl = Annotated[str, _matching(r"https://\S+", "an address that begins with https://")]
-DebianPackage = Annotated[str, _matching(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package")]
-PlainText = Annotated[str, _matching(r"[^\x00-\x1f\x7f-\x9f]+", "text without control characters")]
+Name = Annotated[str, _Matching(r"[a-z][a-z0-9_]*", "lower-case letters, digits and _, beginning with a letter")]
+FileName = Annotated[str, _Matching(r"\w[\w.-]*", "a file name of letters, digits, _, . and -")]
+LocalFolder = Annotated[str, _Matching(r"data/local(/[\w-][^/\\]*)*", "data/local or a folder below it")]
+Sha256 = Annotated[str, _Matching(r"[0-9a-f]{64}", "64 hexadecimal digits")]
+HttpsUrl = Annotated[str, _Matching(r"https://\S+", "an address that begins with https://")]
+DebianPackage = Annotated[str, _Matching(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package")]
+PlainText = Annotated[str, _Matching(r"[^\x00-\x1f\x7f-\x9f]+", "text without control characters")]
 
 
 class StrictModel(BaseModel):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import pydantic
 from pydantic import (
+    ConfigDict,
     Discriminator,
     Field,
     NonNegativeFloat,
@@ -40,21 +41,33 @@ def _schedule_tag(schedule: Any) -> str:
 
 
 class Recipe(StrictModel):
-    """Training techniques that work with any architecture."""
+    """Training techniques that work with any architecture. Editors show what stands below a key."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     flip: Literal["none", "random", "alternating"]
+    """horizontal flip: none, random, or alternating (each image is flipped every other epoch)"""
     translate: NonNegativeInt
+    """random translation by at most this many pixels in each direction"""
     cutout: NonNegativeInt
+    """side of the black square put at a random position, in pixels"""
     mixup: NonNegativeFloat
+    """alpha of the Beta distribution that mixes pairs of images and labels; 0 is off"""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    """share of each label that is spread over all classes"""
     lr_schedule: Annotated[
         Annotated[Literal["constant"], Tag("constant")] | Annotated[LrSchedule, Tag("changing")],
         Discriminator(_schedule_tag),
     ]
+    """constant, or {warmup: fraction of all steps, decay: cosine or linear}"""
     ema: Fraction | None
+    """momentum of an exponential moving average of the weights, such as 0.99; empty (null) is off"""
     tta_flip: bool
+    """test-time augmentation: average the predictions for the image and its mirror image"""
     tta_translate: NonNegativeInt
+    """also for the image moved by this many pixels up and left, and down and right"""
     cpu_precision: Literal["float32", "bfloat16"]
+    """bfloat16 is faster on CPUs that have it; GPUs that have it always use it"""
 
 
 class AdaptiveOptimizer(StrictModel):
@@ -111,9 +124,12 @@ class ModelConfig(StrictModel):
     split: Name
     recipe: Name
     optimizer: OptimizerConfig
-    batch_size: PositiveInt | Literal["full"]
-    epochs: PositiveInt
-    seeds: Annotated[list[Seed], Field(min_length=1)]
+    batch_size: Annotated[PositiveInt | Literal["full"], Field(description="full: all training images at once")]
+    epochs: Annotated[PositiveInt, Field(description="The epoch with the best validation accuracy is saved.")]
+    seeds: Annotated[
+        list[Seed],
+        Field(min_length=1, description="Each trains a model; the best by validation accuracy is saved."),
+    ]
 
     @model_validator(mode="after")
     def refuse_equal_seeds(self) -> Self:
@@ -144,7 +160,8 @@ def model_schema_for(architecture: str) -> type[ModelConfig]:
     annotations = {"architecture": f"Literal[{architecture!r}]"}
     annotations |= {option.arg: ast.unparse(option.annotation) for option in build.args.kwonlyargs if option.annotation}
     fields: dict[str, Any] = {name: (annotation, ...) for name, annotation in annotations.items()}
-    extended = pydantic.create_model(architecture, __base__=ModelConfig, **fields)
+    summary = (ast.get_docstring(build) or "").partition("\n\n")[0]
+    extended = pydantic.create_model(architecture, __base__=ModelConfig, __doc__=summary, **fields)
     extended.model_rebuild(_types_namespace=vars(pydantic) | vars(typing))
     return extended
 
