@@ -3,7 +3,7 @@
 import gzip
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from pipeline.data.formats.idx import read_images, read_labels
 from tests.helpers.clone import Clone, clone_working_tree
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from pipeline.report.page.data import Source
 
 settings.register_profile("pipeline", deadline=None)  # a busy machine is no failure
@@ -91,6 +93,15 @@ def source(data: Path) -> "Source":
     from tests.helpers.small_run import MODELS, small_source
 
     return small_source(data, list(MODELS))
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Chromium."""
+    from tests.helpers.browser import chromium
+
+    with chromium() as browser:
+        yield browser
 
 
 MadeOnce = Callable[[str, Callable[[Path], None]], Path]

@@ -1,26 +1,24 @@
 """The page in a real browser: Debian's Chromium, driven by Playwright."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 from scipy.stats import binomtest
 
 from pipeline.evaluation.metrics import per_class_table
 from pipeline.evaluation.significance import compare, pooled_seed_variance
 from pipeline.report.page.build import render
 from pipeline.report.page.data import Source
+from tests.helpers.browser import opened, serious_violations
 from tests.helpers.small_run import (
     CLASSES,
     MODELS,
@@ -30,9 +28,6 @@ from tests.helpers.small_run import (
     write_small_run,
 )
 
-# Without these, Chromium asks for a sandbox that containers lack, and calls home.
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 SHIRT, TOP = CLASSES.index("Shirt"), CLASSES.index("T-shirt/top")
 
 
@@ -40,39 +35,6 @@ SHIRT, TOP = CLASSES.index("Shirt"), CLASSES.index("T-shirt/top")
 def file(source: Source, data: Path) -> Path:
     (data / "index.html").write_text(render(source), encoding="utf-8")
     return data / "index.html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.fail("PATH: found no chromium, which these tests drive; `apt-get install chromium` brings it")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-def opened(
-    browser: Browser, file: Path, scheme: Literal["light", "dark"] = "light", width: int = 1280
-) -> Iterator[Page]:
-    """Open the page and see to it that, to the end of the test, nothing was complained of or asked for."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce", offline=True
-    )
-    page = context.new_page()
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("dialog", lambda dialog: said.append(dialog.message))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(file.as_uri())
-    page.wait_for_selector("html.drawn")
-    yield page
-    context.close()
-    assert said == []
-    assert [address for address in asked if not address.startswith("data:")] == [file.as_uri()]
 
 
 @pytest.fixture
@@ -369,9 +331,7 @@ def test_nothing_serious_bars_anyone(request: pytest.FixtureRequest, fixture: st
     page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
     for name in MODELS:
         page.select_option("#model", label=name)
-        violations = Axe().run(page).response["violations"]
-        serious = [found for found in violations if found["impact"] in ("serious", "critical")]
-        assert [(found["id"], found["nodes"][0]["html"]) for found in serious] == []
+        assert serious_violations(page) == []
 
 
 def test_the_dark_page_is_dark(page: Page, dark_page: Page) -> None:

@@ -5,7 +5,6 @@ at most 2.6e-6), and never in the predicted class.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,45 +12,15 @@ import onnx
 import onnxruntime
 import pytest
 
-from pipeline.config import load_config
-from pipeline.data.dataset import Normalization
 from pipeline.io import read_json
+from tests.helpers.sure_model import MODELS, sure_model
 
-MODELS = load_config().models
-LOGITS = 16
-# Both add up the same float32 products in different orders. At 16 float32 resolves 1.9e-6, and sums of hundreds of
-# terms may differ by some ten of these steps. Where no logit moves by more than d, a softmax probability p moves by at
-# most 2 p (1 - p) d, which is d / 2 or less.
+# Both add up the same float32 products in different orders. At 16, the largest logit of `sure_model`, float32 resolves
+# 1.9e-6, and sums of hundreds of terms may differ by some ten of these steps. Where no logit moves by more than d, a
+# softmax probability p moves by at most 2 p (1 - p) d, which is d / 2 or less.
 TOLERANCE = 1e-5
 
 Images = npt.NDArray[np.uint8]
-
-
-def sure_model(name: str, images: Images) -> Any:
-    """The untrained model, its last weights scaled until its answers are as sure as a trained model's.
-
-    Untrained, most models answer near 0.1 whatever they see. The logs of an image's probabilities lie as far apart as
-    its logits, which grow with the last weights. Batch normalization takes the statistics of these images.
-    """
-    import keras
-
-    from pipeline.training.model import build_network, with_normalization
-    from pipeline.training.saving import predict
-
-    keras.utils.set_random_seed(0)
-    network = build_network(MODELS[name].architecture, (28, 28, 1), 10, MODELS[name].options)
-    model = with_normalization(network, Normalization(0.0, 255.0))
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.0
-    model(images, training=True)
-    if MODELS[name].options.get("rbf_gamma"):
-        scale = 20.0  # centres start within 0.05, and the tanh units they are compared with within 1
-    else:
-        scale = LOGITS / np.ptp(np.log(predict(model, images)), axis=1).max()
-    last = network.layers[-1]
-    last.set_weights([scale * weights for weights in last.get_weights()])
-    return model
 
 
 def onnx_runtime_predict(path: Path, images: Images) -> npt.NDArray[np.float32]:
