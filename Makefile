@@ -20,7 +20,7 @@ CORES := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 JOBS ?= $(if $(filter gpu,$(DEVICE)),1,$(shell echo $$(($(CORES) < 16 ? 1 : $(CORES) / 8))))
 
 # Tests and the program that they need; where it is missing, the other tests run. `.ci/run` installs it.
-PROGRAMS := tests/test_browser.py:chromium tests/test_teams.py:sshd
+PROGRAMS := tests/test_browser.py:chromium tests/test_try_page.py:chromium tests/test_teams.py:sshd
 MISSING := $(foreach pair,$(PROGRAMS),$(if $(shell PATH=$$PATH:/usr/sbin command -v $(lastword $(subst :, ,$(pair)))),,$(pair)))
 
 .PHONY: setup quickstart repro setup-test test test-fast audit readme accept-comments merge-driver clean
