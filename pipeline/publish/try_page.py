@@ -140,7 +140,7 @@ def _settings(metadata: Metadata) -> dict[str, Any]:
 
 def _pack(content: bytes) -> str:
     """Compress bytes and write them as text. Equal bytes give equal texts."""
-    return b64encode(gzip.compress(content, mtime=0)).decode()
+    return b64encode(gzip.compress(content, compresslevel=6, mtime=0)).decode()
 
 
 def _hash(text: str) -> str:

@@ -6,8 +6,9 @@ const blank = settings.background === "dark" ? 0 : 255;
 const canvas = find("image");
 const context = canvas.getContext("2d");
 
-// What the model sees, the class of a test image (else null), and where the image is from.
-const state = { pixels: new Uint8Array(values).fill(blank), label: null, source: "" };
+// What the model sees, the class of a test image, where the image is from, and whether it was changed here.
+const empty = { pixels: new Uint8Array(values).fill(blank), label: null, source: "", edited: false };
+const state = { ...empty };
 
 function element(name, className, ...children) {
   const made = Object.assign(document.createElement(name), { className });
@@ -38,7 +39,7 @@ function drawPixels() {
 // Show an image and predict its class. What is left out of `change` stays.
 function show(change) {
   Object.assign(state, change);
-  find("caption").textContent = state.source;
+  find("caption").textContent = state.source && state.edited ? `${state.source} Changed by hand.` : state.source;
   drawPixels();
   predict();
 }
@@ -80,7 +81,7 @@ async function predict() {
 
 function showTestImage(images, labels, number) {
   const pixels = images.slice(number * values, (number + 1) * values);
-  show({ pixels, label: labels[number], source: `Test image ${number}: ${settings.classes[labels[number]]}.` });
+  show({ ...empty, pixels, label: labels[number], source: `Test image ${number}: ${settings.classes[labels[number]]}.` });
 }
 
 async function showFile(file) {
@@ -93,7 +94,7 @@ async function showFile(file) {
     const done = [found.fitted && settings.extent !== null && "cropped to its content and centred", found.inverted && "inverted"];
     const words = done.filter(Boolean).join(", ") || "taken as it is";
     const hint = `Its border of grey ${found.grey.toFixed(0)} was taken as ${found.background}; if it is not, invert the image.`;
-    show({ pixels: found.pixels, label: null, source: `${file.name}: ${words}. ${found.unclear ? hint : ""}` });
+    show({ ...empty, pixels: found.pixels, source: `${file.name}: ${words}. ${found.unclear ? hint : ""}` });
   } catch {
     find("caption").textContent = `${file.name}: found no picture that this browser can read; expected a PNG or JPEG file.`;
   }
@@ -115,7 +116,6 @@ function listenToFiles() {
 }
 
 function listenToBrush() {
-  const edited = (source) => (source === "" || source.endsWith("changed by hand.") ? source : `${source} Then changed by hand.`);
   let drawn = null; // the stroke: the pixels before it, how much of each it covers, and its last point
   const pointOf = ({ clientX, clientY }) => {
     const { left, top, width, height } = canvas.getBoundingClientRect();
@@ -128,7 +128,7 @@ function listenToBrush() {
     const strength = find("strength").value / 100;
     const ink = blank + (255 - 2 * blank) * strength;
     const pixels = drawn.before.map((value, place) => value + (ink - value) * drawn.coverage[Math.floor(place / settings.channels)]);
-    show({ pixels, source: edited(state.source) });
+    show({ pixels, edited: true });
   };
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button) return;
@@ -138,8 +138,8 @@ function listenToBrush() {
   });
   canvas.addEventListener("pointermove", (event) => drawn && draw(event));
   for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (drawn = null));
-  find("clear").addEventListener("click", () => show({ pixels: new Uint8Array(values).fill(blank), label: null, source: "" }));
-  find("invert").addEventListener("click", () => show({ pixels: inverse(state.pixels) }));
+  find("clear").addEventListener("click", () => show(empty));
+  find("invert").addEventListener("click", () => show({ pixels: inverse(state.pixels), edited: true }));
 }
 
 async function start() {
@@ -148,7 +148,10 @@ async function start() {
   );
   const [images, labels, wasm, model] = await Promise.all(["images", "labels", "wasm", "model"].map(unpack));
   const number = find("number");
-  const showNumber = () => number.validity.valid && number.value !== "" && showTestImage(images, labels, Number(number.value));
+  const showNumber = () => {
+    if (number.validity.valid && number.value !== "") showTestImage(images, labels, Number(number.value));
+    else find("caption").textContent = `Test images have the numbers 0 to ${labels.length - 1}.`;
+  };
   number.addEventListener("input", showNumber);
   find("random").addEventListener("click", () => {
     number.value = Math.floor(Math.random() * labels.length);
@@ -162,9 +165,8 @@ async function start() {
   await predict();
 }
 
-if (settings.background) document.documentElement.classList.add(settings.background === "light" ? "light-ground" : "grounded");
 start()
   .catch((error) => {
     find("prediction").textContent = `The model could not be started: ${error.message}`;
   })
-  .finally(() => document.documentElement.classList.add("ready"));
+  .finally(() => document.documentElement.classList.add("drawn"));
