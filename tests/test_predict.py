@@ -1,48 +1,46 @@
 """``python -m pipeline predict``: any test image by number, any picture by file."""
 
 import io
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 from PIL import Image
 from ruamel.yaml import YAML
 
-from pipeline.__main__ import main
 from pipeline.data.description import Description
 from pipeline.data.formats.idx import read_images, read_labels
-from pipeline.io import InputError, run, write_json, write_npz
+from pipeline.io import InputError, write_json, write_npz
 from pipeline.predict.images import Example, content_extent, fit_content, load_file
 from pipeline.predict.onnx_model import BATCH_SIZE, OnnxModel, predict_batches
-from tests.helpers.clone import ROOT
+from tests.helpers.clone import ROOT, Clone
+from tests.helpers.predicting import (
+    CLASSES,
+    Pixels,
+    Probabilities,
+    documents,
+    predict_here,
+    predict_outside,
+    shares,
+    softmax,
+    weights_of,
+    write_lock,
+    write_onnx,
+)
 
-Pixels = npt.NDArray[np.uint8]
-Probabilities = npt.NDArray[np.float32]
-
-CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 CANDIDATE = "cnn2"  # of params.yaml
 FRONTIER = "airbench_long"  # of frontier/params.yaml
 SETTINGS = ("params.yaml", "frontier/params.yaml")
 DARK = Description(classes=CLASSES, background="dark")
-
-
-class Printed(NamedTuple):
-    """What a command left."""
-
-    status: int
-    output: str
-    error: str
 
 
 class Trained(NamedTuple):
@@ -52,34 +50,6 @@ class Trained(NamedTuple):
     images: Pixels
     labels: Pixels
     probabilities: dict[str, Probabilities]
-
-
-def weights_of(seed: int, classes: int = 10, scale: float = 0.001) -> Probabilities:
-    generator = np.random.default_rng(seed)
-    return generator.normal(scale=scale, size=(784, classes)).astype(np.float32)
-
-
-def write_onnx(path: Path, weights: Probabilities, output: str = "probabilities") -> None:
-    """Write a network of one softmax layer with the inputs and outputs of the models that training writes."""
-    nodes = [
-        helper.make_node("Flatten", ["pixels"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], [output]),
-    ]
-    pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 28, 28, 1])
-    probabilities = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", weights.shape[1]])
-    graph = helper.make_graph(
-        nodes, "network", [pixels], [probabilities], [numpy_helper.from_array(weights, "weights")]
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(model.SerializeToString())
-
-
-def softmax(images: Pixels, weights: Probabilities) -> Probabilities:
-    powers = np.exp(images.reshape(len(images), -1).astype(np.float64) @ weights)
-    probabilities: Probabilities = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-    return probabilities
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +68,8 @@ def trained(raw_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Train
     }
     write_npz(folder / "data/prepared.npz", arrays)
     write_json(folder / "data/dataset.json", {"classes": CLASSES, "background": "dark"})
+    write_lock(folder / "dvc.lock", folder / "data/prepared.npz", CANDIDATE, "cnn1", "mlp")
+    write_lock(folder / "frontier/dvc.lock", folder / "data/prepared.npz", FRONTIER)
     probabilities = {}
     for seed, (name, data) in enumerate({CANDIDATE: "data", FRONTIER: "data/frontier"}.items()):
         write_onnx(folder / data / f"models/{name}/model.onnx", weights_of(seed))
@@ -112,39 +84,6 @@ def folder(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder, made the one that commands run in."""
     monkeypatch.chdir(trained.folder)
     return trained.folder
-
-
-def predict_here(*arguments: str | Path) -> int:
-    """The exit status of the command, run in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["pipeline", "predict", *map(str, arguments)])
-        try:
-            run(main)
-        except SystemExit as exit_:
-            return int(exit_.code or 0)
-    return 0
-
-
-def predict_outside(folder: Path, *arguments: str, **environment: str) -> Printed:
-    """The command as a user types it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "predict", *arguments],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Printed(done.returncode, done.stdout, done.stderr)
-
-
-def documents(output: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in output.splitlines()]
-
-
-def shares(document: dict[str, Any]) -> list[float]:
-    assert list(document["probabilities"]) == CLASSES
-    return list(document["probabilities"].values())
 
 
 def test_class_and_probabilities_of_a_test_image_are_printed(trained: Trained) -> None:
@@ -202,6 +141,8 @@ def test_predicting_imports_no_framework_and_draws_nothing(trained: Trained) -> 
         (["data"], "data: expected a readable image, found: Is a directory"),
         (["--index", "1", "--invert"], "--invert: found with --index, expected with files"),
         (["--index", "1", "--no-fit"], "--fit: found with --index, expected with files"),
+        (["--onnx", "a.onnx", "--index", "1"], "--onnx: found with --index, expected with image files alone"),
+        (["--onnx", "a.onnx", "--model", "mlp", "a.png"], "--onnx: found with --model, expected with image files"),
         (["--index", "1", "--plot", "out.pdf"], "--plot: found out.pdf, expected a name that ends in .png"),
         (["--index", "1", "--plot", "typo/x.png"], "--plot: found no folder typo, expected one; create it first"),
         (["--index", *map(str, range(61)), "--plot", "out.png"], "--plot: found 61 images, expected at most 60"),
@@ -223,6 +164,76 @@ def test_without_data_the_stage_that_makes_it_is_named(trained: Trained, tmp_pat
     (tmp_path / "data/prepared.npz").unlink()
     status, _, error = predict_outside(tmp_path, "--index", "1")
     assert (status, error) == (2, "error: data/prepared.npz: file not found; run `dvc repro preprocess`\n")
+
+
+@pytest.fixture
+def copy(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the folder, to be changed, and the one that commands run in."""
+    monkeypatch.chdir(shutil.copytree(trained.folder, tmp_path / "copy"))
+    return tmp_path / "copy"
+
+
+@pytest.mark.parametrize(
+    ("model", "lock", "stage"),
+    [
+        (CANDIDATE, "dvc.lock", f"train@{CANDIDATE}"),
+        (FRONTIER, "frontier/dvc.lock", f"frontier/dvc.yaml:train@{FRONTIER}"),
+    ],
+)
+def test_a_model_of_other_data_is_refused(
+    trained: Trained, copy: Path, model: str, lock: str, stage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = {f"{part}_labels": trained.labels[::-1] for part in ("train", "test")}
+    images = {f"{part}_images": trained.images for part in ("train", "test")}
+    write_npz(copy / "data/prepared.npz", images | others)
+    assert predict_here("--model", model, "--index", "0") == 2
+    assert capsys.readouterr() == (
+        "",
+        f"error: data/prepared.npz: found other images than {model} was trained on by {lock}; "
+        f"the data changed after the training, run `dvc repro {stage}`\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "known"),
+    [
+        (lambda lock: lock, True),
+        (lambda lock: lock.replace(b"\n", b"\r\n"), True),
+        (lambda lock: lock.replace(b"      hash: md5\n", b""), True),  # as older versions of DVC write it
+        (lambda lock: lock.replace(b"train@cnn2", b"train@cnn3"), False),
+        (lambda lock: lock.replace(b"data/prepared.npz", b"data/prepared_npz"), False),
+        (lambda lock: lock.replace(b"      md5", b"      etag"), False),
+        (lambda lock: b"\xff\x00", False),
+        (lambda lock: b"", False),
+    ],
+)
+def test_where_no_training_is_recorded_it_is_said(
+    copy: Path, change: Callable[[bytes], bytes], known: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = copy / "dvc.lock"
+    lock.write_bytes(change(lock.read_bytes()))
+    assert predict_here("--index", "0") == 0
+    note = "dvc.lock: found no training of cnn2; whether it was trained on data/prepared.npz is not known\n"
+    assert capsys.readouterr().err == ("" if known else note)
+
+
+def test_without_a_lock_it_is_said_too(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (copy / "dvc.lock").unlink()
+    assert predict_here("--index", "0") == 0
+    assert capsys.readouterr().err.startswith("dvc.lock: found no training of cnn2; ")
+
+
+def test_a_class_may_be_renamed_but_data_may_not_change(clone: Clone, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(clone.folder)
+        clone.change("data.classes", [f"new {name}" for name in CLASSES])
+        assert clone.dvc("repro", "preprocess").ran == {"preprocess"}
+        assert predict_here("--json", "--index", "0") == 0
+        assert documents(capsys.readouterr().out)[0]["predicted"].startswith("new ")
+        clone.change("data.idx.transposed", True)
+        clone.dvc("repro", "preprocess")
+        assert predict_here("--json", "--index", "0") == 2
+        assert "run `dvc repro train@dense128`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", [CANDIDATE, FRONTIER])

@@ -8,9 +8,10 @@ import json
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 
     from pipeline.data.description import Description
     from pipeline.predict.images import Example
-    from pipeline.predict.onnx_model import Probabilities
+    from pipeline.predict.onnx_model import OnnxModel, Probabilities
+    from pipeline.predict.outliers import OutlierDetector
 
 PREPARED = Path("data/prepared.npz")
 MAX_PLOTTED = 60  # images on a page
 SURVEYED = 1000  # test images whose content is measured
+NOTES = {"inverted": "inverted", "fitted": "fitted", "far": "far from the data"}  # what may be said of a file
 DESCRIPTION = """\
 Predict the class of test images or of image files, with the probability of each class.
 
@@ -39,16 +42,24 @@ Files are turned into images of the size and colours that the model takes:
 - Where the border of nearly all training images is darker than middle grey, as in Fashion-MNIST, a file with a lighter
   border is inverted, and the other way round. Images in colour are not.
 - A file of another size is cropped to its content and centred, as large as the content of test images, if its ground is
-  plain. Data from folders of images were not cropped for training, and neither are files then.
+  plain; light that falls off to one side is evened first. Data from folders of images were not cropped for training,
+  and neither are files then.
+
+A file that still differs from the data is called "far from the data": principal components of test images reproduce
+it worse than 99 % of other test images. Its class means nothing.
+
+With --onnx, nothing but that file is read, which `python -m pipeline publish` has written: no parameters and no data.
+Files cannot be compared with the data then.
 """
 EPILOG = """\
 --json prints an object a line (JSON Lines), each when it is known:
   {"model": "cnn2", "index": 15, "actual": "Trouser", "predicted": "Trouser", "probabilities": {"T-shirt/top": ...}}
-  {"model": "cnn2", "file": "boot.jpg", "inverted": true, "fitted": true, "predicted": "Ankle boot", ...}
+  {"model": "cnn2", "file": "boot.jpg", "inverted": true, "fitted": true, "far": false, "predicted": "Ankle boot", ...}
 
 examples:
   python -m pipeline predict --model cnn2 --index 15
   python -m pipeline predict --plot boots.png boot.jpg other.png
+  python -m pipeline predict --onnx cnn2.onnx boot.jpg
 """
 
 
@@ -63,6 +74,9 @@ def add_predict(commands: "_SubParsersAction[ArgumentParser]") -> None:
     )
     parser.add_argument(
         "--model", metavar="NAME", help="a model of params.yaml or frontier/params.yaml (default: the candidate)"
+    )
+    parser.add_argument(
+        "--onnx", metavar="FILE.onnx", type=Path, help="a published model instead, of which nothing else is needed"
     )
     images = parser.add_mutually_exclusive_group(required=True)
     images.add_argument("--index", metavar="N", type=int, nargs="+", help="test images by number, from 0")
@@ -84,45 +98,62 @@ def add_predict(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser.set_defaults(command=run_predict)
 
 
+class Source(NamedTuple):
+    """A model, and what files are made to look like for it.
+
+    Attributes:
+        name: The model's; printable.
+        model: It, ready to run.
+        description: Class names, and background of its data.
+        extent: How much of the frame the content of a file should fill. None leaves files uncropped.
+        outliers: Detects files that are far from the data, if these are there.
+    """
+
+    name: str
+    model: "OnnxModel"
+    description: "Description"
+    extent: float | None
+    outliers: "OutlierDetector | None"
+
+
 def run_predict(arguments: Namespace) -> None:
     """Check all arguments, then predict and print batch by batch.
 
-    Raises InputError for an unknown or absent model, a number out of range, a file that cannot be read, a plot that
-    cannot be drawn.
+    Raises InputError for an unknown or absent model, other data than it was trained on, a number out of range, a file
+    that cannot be read, a plot that cannot be drawn.
     """
-    from pipeline.config import find_model, load_config
-    from pipeline.data.description import load_description
-
-    config = load_config()
-    name = arguments.model or config.model
-    layout, _ = find_model(name)
     _check(arguments)
-    description = load_description()
+    source = _load_published(arguments) if arguments.onnx else _load_trained(arguments)
 
-    from pipeline.predict.onnx_model import BATCH_SIZE, OnnxModel, onnx_file, predict_batches
+    from pipeline.predict.onnx_model import BATCH_SIZE, predict_batches
 
-    model = OnnxModel(onnx_file(layout.model(name), layout.stage("train", name)), len(description.classes))
-    examples = _load(arguments, model.shape, description, config.data.format)
-    show = partial(as_json, name) if arguments.json else as_text
+    classes = source.description.classes
+    examples = _load_images(arguments, source)
+    show = partial(as_json, source.name) if arguments.json else as_text
     number = len(arguments.index or arguments.files)
     short = True if number <= BATCH_SIZE else None  # None shows the bar on a terminal alone
     plotted = []
+    far = 0
     with tqdm(total=number, unit="image", disable=short) as bar:
-        for predictions in predict_batches(model, examples):
+        for predictions in predict_batches(source.model, examples):
             with tqdm.external_write_mode(file=sys.stdout):
-                print("\n".join(show(example, found, description.classes) for example, found in predictions))
+                print("\n".join(show(example, found, classes) for example, found in predictions))
             bar.update(len(predictions))
+            far += sum(bool(example.source.get("far")) for example, _ in predictions)
             if arguments.plot:
                 plotted += predictions
     if arguments.files and not arguments.json:
-        print(_training_note(name, model.shape, description))
+        print(_training_note(source, far))
     if arguments.plot:
-        _plot(arguments.plot, plotted, description.classes)
+        _plot(arguments.plot, plotted, classes)
 
 
 def _check(arguments: Namespace) -> None:
     """Raise InputError for arguments that do not go together, and files that are no images."""
     number = len(arguments.index or arguments.files)
+    if arguments.onnx and (arguments.model or arguments.index):
+        other = "--model" if arguments.model else "--index"
+        raise InputError(f"--onnx: found with {other}, expected with image files alone; nothing but FILE.onnx is read")
     for option in ("invert", "fit"):
         if arguments.index and getattr(arguments, option) is not None:
             raise InputError(
@@ -142,18 +173,71 @@ def _check(arguments: Namespace) -> None:
             check_image(file)
 
 
-def _load(
-    arguments: Namespace, shape: tuple[int, int, int], description: "Description", data_format: str
-) -> "Iterable[Example]":
-    """Load the test images, or yield each file when it is asked for, so that few are held at a time."""
+def _load_trained(arguments: Namespace) -> Source:
+    """Load a model of the pipelines, after a check that it was trained on the data beside it."""
+    from pipeline.config import find_model, load_config
+    from pipeline.data.description import load_description
+
+    config = load_config()
+    name = arguments.model or config.model
+    layout, _ = find_model(name)
+    description = load_description()
+
+    from pipeline.predict.identity import check_training_data
+    from pipeline.predict.onnx_model import OnnxModel, onnx_file
+
+    path = onnx_file(layout.model(name), layout.stage("train", name))
+    check_training_data(PREPARED, layout, name)
+    model = OnnxModel(path, len(description.classes))
+    if arguments.index:
+        return Source(name, model, description, None, None)
+
     from pipeline.data.dataset import load_test_split
-    from pipeline.predict.images import content_extent, load_file, load_test_images
+    from pipeline.predict.images import content_extent
+    from pipeline.predict.outliers import OutlierDetector
+
+    images = load_test_split(PREPARED).images
+    by_default = description.background is not None and config.data.format != "images"
+    extent = content_extent(images[:SURVEYED]) if _choose(arguments.fit, by_default) else None
+    return Source(name, model, description, extent, OutlierDetector.of(images))
+
+
+def _load_published(arguments: Namespace) -> Source:
+    """Load a model from a file that says itself what else is needed."""
+    from pipeline.data.description import Description
+    from pipeline.predict.metadata import read_metadata
+    from pipeline.predict.onnx_model import OnnxModel
+
+    model = OnnxModel(arguments.onnx)
+    metadata = read_metadata(model.metadata, model.classes, arguments.onnx)
+    extent = metadata.content_extent
+    if arguments.fit and extent is None:
+        raise InputError(f"--fit: found {printable(arguments.onnx)} of data that were not cropped, expected no --fit")
+    description = Description(classes=metadata.class_names, background=metadata.background)
+    return Source(metadata.name, model, description, extent if _choose(arguments.fit, True) else None, None)
+
+
+def _choose(option: bool | None, default: bool) -> bool:
+    return default if option is None else option
+
+
+def _load_images(arguments: Namespace, source: Source) -> "Iterable[Example]":
+    """Load the test images, or yield each file when it is asked for, so that few are held at a time."""
+    from pipeline.predict.images import load_file, load_test_images
 
     if arguments.index:
         return load_test_images(PREPARED, arguments.index)
-    fit = description.background is not None and data_format != "images" if arguments.fit is None else arguments.fit
-    extent = content_extent(load_test_split(PREPARED).images[:SURVEYED]) if fit else None
-    return (load_file(file, shape, description, arguments.invert, extent) for file in arguments.files)
+    return (
+        _mark(load_file(file, source.model.shape, source.description, arguments.invert, source.extent), source.outliers)
+        for file in arguments.files
+    )
+
+
+def _mark(example: "Example", outliers: "OutlierDetector | None") -> "Example":
+    """Note whether an image is far from the data, where that can be said."""
+    if outliers is None:
+        return example
+    return replace(example, source=example.source | {"far": outliers.is_far(example.pixels)})
 
 
 def as_text(example: "Example", probabilities: "Probabilities", classes: Sequence[str]) -> str:
@@ -163,8 +247,8 @@ def as_text(example: "Example", probabilities: "Probabilities", classes: Sequenc
     heading = f"{example.name}: {names[order[0]]}"
     if example.label is not None:
         heading += " (right)" if example.label == order[0] else f" (wrong: it is {names[example.label]})"
-    elif done := [change for change in ("inverted", "fitted") if example.source[change]]:
-        heading += f" ({', '.join(done)})"
+    elif notes := [words for key, words in NOTES.items() if example.source.get(key)]:
+        heading += f" ({', '.join(notes)})"
     width = max(map(len, names))
     return "\n".join([heading, *(f"  {names[i]:{width}}  {probabilities[i]:7.2%}" for i in order)])
 
@@ -172,8 +256,8 @@ def as_text(example: "Example", probabilities: "Probabilities", classes: Sequenc
 def as_json(model: str, example: "Example", probabilities: "Probabilities", classes: Sequence[str]) -> str:
     """Return one JSON object on one line, in ASCII.
 
-    Its keys: model; index, or file, inverted and fitted; actual if known; predicted; probabilities, of all classes by
-    name.
+    Its keys: model; index, or file, inverted, fitted, and far if that is known; actual if known; predicted;
+    probabilities, of all classes by name.
     """
     actual = {} if example.label is None else {"actual": classes[example.label]}
     document = {"model": model, **example.source, **actual, "predicted": classes[int(probabilities.argmax())]}
@@ -181,15 +265,17 @@ def as_json(model: str, example: "Example", probabilities: "Probabilities", clas
     return json.dumps(document | {"probabilities": shares}, allow_nan=False)
 
 
-def _training_note(name: str, shape: tuple[int, int, int], description: "Description") -> str:
-    """Return a sentence on what a model was trained on, since it gives any image one of its classes."""
-    height, width, channels = shape
+def _training_note(source: Source, far: int) -> str:
+    """Return what a model was trained on, since it gives any image one of its classes, and how many images are far."""
+    height, width, channels = source.model.shape
+    background = source.description.background
     colours = "grey" if channels == 1 else "colour"
-    ground = f" on a {description.background} ground" if description.background else ""
-    return (
-        f"{name} was trained on images of {height} × {width} pixels in {colours}{ground}, each of one of these "
-        f"{len(description.classes)} classes. It gives any other image one of them too."
+    ground = f" on a {background} ground" if background else ""
+    note = (
+        f"{source.name} was trained on images of {height} × {width} pixels in {colours}{ground}, each of one of these "
+        f"{source.model.classes} classes. It gives any other image one of them too."
     )
+    return f"{note} Images that are far from the data: {far}; their classes mean nothing." if far else note
 
 
 def _plot(path: Path, predictions: "Sequence[tuple[Example, Probabilities]]", classes: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from pipeline.io import InputError
 Images = npt.NDArray[np.uint8]
 
 BACKGROUND_TOLERANCE = 13  # grey levels, 5 % of all: within it, Fashion-MNIST's authors take a pixel for background
+NEARLY_ALL = 0.9  # of the border's pixels; a garment may reach over the edge
 MIDDLE_GREYS = 64, 191  # between these, a border is neither clearly dark nor clearly light
 
 
@@ -74,7 +75,7 @@ def load_file(
     pixels = read_image(path, shape[2], shape[:2] if extent is None else None)
     fitted = pixels.shape != shape
     if extent is not None and fitted:
-        pixels = fit_content(pixels, shape, extent)
+        pixels = fit_content(even_light(pixels), shape, extent)
     grey = border(pixels).mean()
     background = "light" if grey > 127.5 else "dark"
     inverted = description.background not in (background, None) if invert is None else invert
@@ -91,6 +92,32 @@ def content_extent(images: Images) -> float:
     boxes = [(_content(image), image.shape) for image in images]
     extents = [max((b.stop - b.start) / side for b, side in zip(box, shape, strict=False)) for box, shape in boxes]
     return float(np.median(extents))
+
+
+def even_light(pixels: Images) -> Images:
+    """Remove light that falls off evenly to one side, as on a photograph of something on a wall or on paper.
+
+    A plane through the border's values is levelled, if that makes nearly all of the border background. Otherwise the
+    image is returned as it is.
+    """
+    edge = border(pixels)
+    if _is_plain(edge - np.median(edge, axis=0)):
+        return pixels
+    height, width = pixels.shape[:2]
+    rows = np.linspace(-1, 1, height, dtype=np.float32)[:, np.newaxis, np.newaxis]
+    columns = np.linspace(-1, 1, width, dtype=np.float32)[:, np.newaxis]
+    places = [border(np.broadcast_to(values, (height, width, 1))) for values in (rows, columns)]
+    outer = np.hstack([*places, np.ones_like(places[0])])
+    plane, *_ = np.linalg.lstsq(outer, edge, rcond=None)
+    if not _is_plain(edge - outer @ plane):
+        return pixels
+    light = rows * plane[0] + columns * plane[1]
+    return np.asarray(np.rint(pixels - light).clip(0, 255), np.uint8)
+
+
+def _is_plain(differences: npt.NDArray[np.floating]) -> bool:
+    """Return whether nearly all pixels (n, channels) are background, given what they differ by from it."""
+    return bool((np.abs(differences) <= BACKGROUND_TOLERANCE).all(axis=1).mean() >= NEARLY_ALL)
 
 
 def fit_content(pixels: Images, shape: tuple[int, int, int], extent: float) -> Images:

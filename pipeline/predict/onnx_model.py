@@ -34,24 +34,26 @@ class OnnxModel:
         path: Its file.
         shape: Height, width and channels of an image.
         classes: Number of classes.
+        metadata: What the file says of itself.
     """
 
-    def __init__(self, path: Path, classes: int) -> None:
+    def __init__(self, path: Path, classes: int | None = None) -> None:
         """Load the file of a model.
 
         Raises InputError if it is damaged, has other inputs and outputs than training writes, or tells another number
-        of classes apart.
+        of classes apart than is expected, if one is.
         """
         self.path = path
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+        options.intra_op_num_threads = _available_cpus()
         options.log_severity_level = 4  # the message is in the exception
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's have no base class of their own
             raise InputError(f"{path}: expected a model in ONNX format, found: {_reason(error)}") from error
         self.shape, self.classes = self._check_signature(path)
-        if self.classes != classes:
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        if classes is not None and self.classes != classes:
             found = f"{self.classes} classes, expected {classes} as in data/dataset.json"
             raise InputError(f"{path}: found {found}; the data changed after the training, run `dvc repro`")
 
@@ -79,6 +81,11 @@ class OnnxModel:
             raise InputError(f"{self.path}: expected a model that runs, found: {_reason(error)}") from error
         finite = np.isfinite(found).all(axis=1, keepdims=True)
         return np.where(finite, found, np.float32(1 / self.classes))
+
+
+def _available_cpus() -> int:
+    """Return how many CPUs this process may use; macOS tells how many there are only."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _reason(error: Exception) -> str:
