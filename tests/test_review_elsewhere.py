@@ -120,11 +120,20 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 
 @pytest.fixture
-def reviewer(built: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
-    """A clone without DVC's cache. The test's own folder is that of this repository, as for a reader who calls it."""
+def branch(built: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
+    """A clone without DVC's cache; beside it as `reviewer` lies this repository, from which tests review it."""
     built.run("git", "clone", "--quiet", f"file://{built.folder}", str(tmp_path / "repository"))
+    (tmp_path / "reviewer").mkdir()
+    for name in ("pipeline", "pyproject.toml", "uv.lock", ".venv"):
+        (tmp_path / "reviewer" / name).symlink_to(ROOT / name)
     monkeypatch.chdir(ROOT)
     return Clone(tmp_path / "repository")
+
+
+def run_as_written(folder: Path, script: str) -> str:
+    """Run a command of the page, with the packages that are here already."""
+    environment = ("BASE=origin/main", "UV_NO_SYNC=1", "UV_OFFLINE=1")
+    return Clone(folder).run("env", *environment, "bash", "-euo", "pipefail", "-c", script)
 
 
 def review(clone: Clone, capsys: pytest.CaptureFixture[str], *options: str) -> Outcome:
@@ -143,41 +152,38 @@ def review(clone: Clone, capsys: pytest.CaptureFixture[str], *options: str) -> O
     return Outcome(status, printed.err.splitlines(), printed.out)
 
 
-def test_the_workflow_of_the_page_reviews_an_improvement(reviewer: Clone, tmp_path: Path) -> None:
-    reviewer.run("git", "switch", "--quiet", "better")
-    (tmp_path / "reviewer").mkdir()
-    for name in ("pipeline", "pyproject.toml", "uv.lock", ".venv"):
-        (tmp_path / "reviewer" / name).symlink_to(ROOT / name)
+def test_the_workflow_of_the_page_reviews_an_improvement(branch: Clone, tmp_path: Path) -> None:
+    branch.run("git", "switch", "--quiet", "better")
     steps = YAML(typ="safe").load(code_blocks(PAGE, "yaml")["workflow"])["jobs"]["review"]["steps"]
     (step,) = (step for step in steps if step.get("name") == "Review")
     assert set(step["env"]) == {"BASE"}
-    environment = ("BASE=origin/main", "UV_NO_SYNC=1", "UV_OFFLINE=1")
-    Clone(tmp_path).run("env", *environment, "bash", "-euc", step["run"])
+    run_as_written(tmp_path, step["run"])
     comment = (tmp_path / "review.md").read_text(encoding="utf-8")
     assert "**Passed.** The test loss is 0.05 (base: 0.1), not above 0.12, 0.02 above the base." in comment
     assert "| `eval/metrics.json` | 95.00 % | 97.50 % | +2.50 | 0.1 | 0.05 | −0.05 |" in comment
     assert "| `params.yaml` | `train.n_est` | `9` | `19` |" in comment
 
 
-def test_a_loss_that_rises_beyond_the_gate_fails(reviewer: Clone, capsys: pytest.CaptureFixture[str]) -> None:
-    reviewer.run("git", "switch", "--quiet", "--create", "worse", "origin/better")
-    reviewer.run("git", "checkout", "--quiet", "origin/main", ".")
-    status, lines, comment = review(reviewer, capsys, "--base", "origin/better")
+def test_a_loss_that_rises_beyond_the_gate_fails(branch: Clone, capsys: pytest.CaptureFixture[str]) -> None:
+    branch.run("git", "switch", "--quiet", "--create", "worse", "origin/better")
+    branch.run("git", "checkout", "--quiet", "origin/main", ".")
+    status, lines, comment = review(branch, capsys, "--base", "origin/better")
     assert (status, lines) == (1, ["failed: The test loss is 0.1 (base: 0.05), above 0.07, 0.02 above the base."])
     assert "| `eval/metrics.json` | 97.50 % | 95.00 % | **−2.50 ▼▼** | 0.05 | 0.1 | +0.05 ▼ |" in comment
 
 
-def test_a_parameter_without_its_results_is_stale(reviewer: Clone, capsys: pytest.CaptureFixture[str]) -> None:
-    reviewer.change("featurize.ngrams", 2)
-    status, lines, comment = review(reviewer, capsys, "--base", "origin/main")
+def test_a_parameter_without_its_results_is_stale(branch: Clone, capsys: pytest.CaptureFixture[str]) -> None:
+    branch.change("featurize.ngrams", 2)
+    status, lines, comment = review(branch, capsys, "--base", "origin/main")
     assert (status, lines) == (1, ["stale: featurize: params.yaml: featurize.ngrams has changed"])
     assert "| `featurize` | `params.yaml: featurize.ngrams` has changed |" in comment
 
 
-def test_without_settings_an_untouched_branch_passes(reviewer: Clone, capsys: pytest.CaptureFixture[str]) -> None:
-    (reviewer.folder / "review.yaml").unlink()
-    status, lines, comment = review(reviewer, capsys, "--base", "origin/main")
-    assert (status, lines) == (0, ["passed: The results are those of the code. There is no gate."])
+def test_without_settings_an_untouched_branch_passes(branch: Clone) -> None:
+    """By the command of the page."""
+    (branch.folder / "review.yaml").unlink()
+    comment = run_as_written(branch.folder, code_blocks(PAGE, "bash")["another-repository"])
+    assert "**Passed.** The results are those of the code. There is no gate." in comment
     assert "`dvc metrics diff`: nothing has changed." in comment
 
 
