@@ -95,7 +95,7 @@ def run_review(arguments: Namespace) -> None:
     except InputError as error:
         if output:
             _write(output, format_failure(arguments.base, str(error)))
-        raise
+        raise InputError("\n".join(map(as_printable, str(error).split("\n")))) from error
     if output:
         _write(output, text)
     else:
