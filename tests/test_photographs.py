@@ -8,13 +8,15 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from benchmarks.photographs import measure, nearest
 from pipeline.data.description import Description
 from pipeline.data.formats.idx import read_images
 from pipeline.predict.images import even_light, fit_content, load_file
+from pipeline.predict.onnx_model import OnnxModel
 from pipeline.predict.outliers import LEAST, OutlierDetector
 from tests.helpers.clone import ROOT
 from tests.helpers.photographs import SCENES, Scene, draw
-from tests.helpers.predicting import CLASSES
+from tests.helpers.predicting import CLASSES, weights_of, write_onnx
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -105,3 +107,20 @@ def test_light_from_one_side_is_evened() -> None:
 def test_other_grounds_are_left_as_they_are(name: str) -> None:
     pixels = np.random.default_rng(0).integers(100, 110 if name == "plain" else 200, (40, 50, 3)).astype(np.uint8)
     np.testing.assert_array_equal(even_light(pixels), pixels)
+
+
+def test_answers_for_photographs_make_a_table(raw_folder: Path, tmp_path: Path) -> None:
+    images = read_images(raw_folder / "t10k-images-idx3-ubyte")[..., np.newaxis]
+    write_onnx(tmp_path / "model.onnx", weights_of(0))
+    data = {"train_images": images, "test_images": images}
+    found = measure(data, Description(classes=CLASSES, background="dark"), OnnxModel(tmp_path / "model.onnx"))
+    photographs, measures = found.split(" of 10 are right.\n")
+    assert [line.split("|")[1].strip() for line in photographs.splitlines()[2:12]] == CLASSES
+    assert sum("| far |" in line for line in photographs.splitlines()) == len(FAR)
+    components = next(line for line in measures.splitlines() if line.startswith("| principal components"))
+    assert components.replace(" ", "").endswith("|60.0%|100.0%|100.0%|")
+
+
+def test_a_distance_is_to_the_nearest_image() -> None:
+    known, images = np.array([0, 5, 9], np.uint8), np.array([4, 9], np.uint8)
+    np.testing.assert_allclose(nearest(known[:, np.newaxis])(images[:, np.newaxis]), [1, 0])

@@ -2,11 +2,7 @@
 
 Principal components of some test images reproduce other test images well, and anything else badly. The error of this
 reconstruction, relative to the image's own contrast, is compared with that of test images. docs/predict.md says how
-often an alarm is false, and what is noticed.
-
-Nearest neighbours and the model's own probability were tried too, each with the same share of false alarms. The
-distance to the nearest test image overlooked cluttered grounds, its correlation noticed fewer of them, and models are
-often most certain of what is no garment at all.
+often an alarm is false and what is noticed, by this and by two other measures.
 """
 
 from dataclasses import dataclass
@@ -65,9 +61,13 @@ class OutlierDetector:
         usual = _errors(others, mean, components)
         return cls(mean, components, float(np.quantile(usual, QUANTILE)))
 
+    def errors(self, images: Images) -> Floats:
+        """Return the error of the reconstruction of each image, uint8 (n, height, width, channels): float32 (n,)."""
+        return _errors(_flatten(images), self.mean, self.components)
+
     def is_far(self, image: Images) -> bool:
         """Return whether an image (height, width, channels) is far from the test images."""
-        return bool(_errors(_flatten(image[np.newaxis]), self.mean, self.components)[0] > self.threshold)
+        return bool(self.errors(image[np.newaxis])[0] > self.threshold)
 
 
 def _errors(values: Floats, mean: Floats, components: Floats) -> Floats:
