@@ -23,6 +23,7 @@ from pipeline.io import InputError, write_json, write_npz
 from pipeline.predict.images import Example, content_extent, fit_content, load_file
 from pipeline.predict.onnx_model import BATCH_SIZE, OnnxModel, predict_batches
 from tests.helpers.clone import ROOT, Clone
+from tests.helpers.documentation import run_page
 from tests.helpers.predicting import (
     CLASSES,
     Pixels,
@@ -40,6 +41,9 @@ from tests.helpers.predicting import (
 CANDIDATE = "cnn2"  # of params.yaml
 FRONTIER = "airbench_long"  # of frontier/params.yaml
 SETTINGS = ("params.yaml", "frontier/params.yaml")
+ONNX = f"data/models/{CANDIDATE}/model.onnx"
+PHOTOGRAPH = str(ROOT / "docs/photographs/bag.jpg")
+PAGE = "docs/predict.md"
 DARK = Description(classes=CLASSES, background="dark")
 
 
@@ -84,6 +88,13 @@ def folder(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder, made the one that commands run in."""
     monkeypatch.chdir(trained.folder)
     return trained.folder
+
+
+@pytest.fixture
+def copy(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the folder, to be changed, and the one that commands run in."""
+    monkeypatch.chdir(shutil.copytree(trained.folder, tmp_path / "copy"))
+    return tmp_path / "copy"
 
 
 def test_class_and_probabilities_of_a_test_image_are_printed(trained: Trained) -> None:
@@ -141,8 +152,11 @@ def test_predicting_imports_no_framework_and_draws_nothing(trained: Trained) -> 
         (["data"], "data: expected a readable image, found: Is a directory"),
         (["--index", "1", "--invert"], "--invert: found with --index, expected with files"),
         (["--index", "1", "--no-fit"], "--fit: found with --index, expected with files"),
-        (["--onnx", "a.onnx", "--index", "1"], "--onnx: found with --index, expected with image files alone"),
-        (["--onnx", "a.onnx", "--model", "mlp", "a.png"], "--onnx: found with --model, expected with image files"),
+        ([], "found no images, expected --index N or image files; a name that begins with - as ./-NAME"),
+        (["--onnx", "a.onnx", "a.png"], "--onnx: found no file a.onnx, expected a published model"),
+        (["--onnx", ONNX, "--index", "1"], "--onnx: found with --index, expected with image files alone"),
+        (["--onnx", ONNX, "--model", "mlp", "a.png"], "--onnx: found with --model, expected with image files"),
+        (["--onnx", ONNX, PHOTOGRAPH], f"{ONNX}: found no name in its metadata, expected a file that `python -m"),
         (["--index", "1", "--plot", "out.pdf"], "--plot: found out.pdf, expected a name that ends in .png"),
         (["--index", "1", "--plot", "typo/x.png"], "--plot: found no folder typo, expected one; create it first"),
         (["--index", *map(str, range(61)), "--plot", "out.png"], "--plot: found 61 images, expected at most 60"),
@@ -159,18 +173,56 @@ def test_a_mistake_takes_one_line_and_status_2(
     assert not (folder / "typo").exists()
 
 
+@pytest.mark.parametrize(
+    ("extension", "content"), [("WEBP", "a WebP image"), ("BMP", "a BMP image"), ("TIFF", "a TIFF image")]
+)
+def test_an_image_of_another_kind_is_named(
+    folder: Path, tmp_path: Path, extension: str, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("L", (28, 28)).save(tmp_path / "a.jpg", extension)
+    assert predict_here(tmp_path / "a.jpg") == 2
+    assert capsys.readouterr().err == f"error: {tmp_path}/a.jpg: found {content}, expected a PNG or JPEG image\n"
+
+
+def test_a_name_may_begin_with_a_hyphen(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("L", (28, 28)).save("-x.png")
+    assert predict_here("-x.png") == 2
+    assert "error: unrecognized arguments: -x.png" in capsys.readouterr().err
+    for arguments in (["./-x.png"], ["--", "-x.png"]):
+        assert predict_here(*arguments) == 0
+        assert "-x.png: " in capsys.readouterr().out
+
+
+def test_outside_the_repository_its_folder_is_asked_for(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(copy / "data")
+    assert predict_here("--index", "1") == 2
+    assert capsys.readouterr().err == (
+        f"error: found no params.yaml in {copy}/data, expected the repository's folder; "
+        "go there, or use a published model by --onnx\n"
+    )
+
+
+def test_files_far_from_the_data_are_marked(
+    folder: Path, tmp_path: Path, images: Pixels, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+    for name, pixels in (("near.png", images[0]), ("far.png", noise)):
+        Image.fromarray(pixels).save(tmp_path / name)
+    assert predict_here("--no-invert", tmp_path / "near.png", tmp_path / "far.png") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.endswith(" (far from the data)") for line in lines if ".png: " in line] == [False, True]
+    assert lines[-1].endswith(" Images that are far from the data: 1; their classes mean nothing.")
+    assert predict_here("--json", tmp_path / "near.png", tmp_path / "far.png") == 0
+    assert [document["far"] for document in documents(capsys.readouterr().out)] == [False, True]
+
+
 def test_without_data_the_stage_that_makes_it_is_named(trained: Trained, tmp_path: Path) -> None:
     shutil.copytree(trained.folder, tmp_path, dirs_exist_ok=True)
     (tmp_path / "data/prepared.npz").unlink()
     status, _, error = predict_outside(tmp_path, "--index", "1")
     assert (status, error) == (2, "error: data/prepared.npz: file not found; run `dvc repro preprocess`\n")
-
-
-@pytest.fixture
-def copy(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the folder, to be changed, and the one that commands run in."""
-    monkeypatch.chdir(shutil.copytree(trained.folder, tmp_path / "copy"))
-    return tmp_path / "copy"
 
 
 @pytest.mark.parametrize(
@@ -221,6 +273,11 @@ def test_without_a_lock_it_is_said_too(copy: Path, capsys: pytest.CaptureFixture
     (copy / "dvc.lock").unlink()
     assert predict_here("--index", "0") == 0
     assert capsys.readouterr().err.startswith("dvc.lock: found no training of cnn2; ")
+
+
+def test_commands_of_the_page_work(clone: Clone) -> None:
+    assert run_page(clone, PAGE)["predict"].startswith("test image 15: ")
+    assert (clone.folder / "predictions.png").exists()
 
 
 def test_a_class_may_be_renamed_but_data_may_not_change(clone: Clone, capsys: pytest.CaptureFixture[str]) -> None:
@@ -339,12 +396,8 @@ def test_names_are_escaped_for_the_terminal(
     assert (tmp_path / "out.png").exists()
 
 
-def test_class_names_are_escaped_for_the_terminal(
-    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shutil.copytree(trained.folder, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    write_json(tmp_path / "data/dataset.json", {"classes": ["\x1b[2J", *CLASSES[1:]], "background": "dark"})
+def test_class_names_are_escaped_for_the_terminal(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_json(copy / "data/dataset.json", {"classes": ["\x1b[2J", *CLASSES[1:]], "background": "dark"})
     assert predict_here("--index", "0") == 0
     assert all(line.isprintable() for line in capsys.readouterr().out.splitlines())
 
@@ -397,17 +450,13 @@ def test_files_are_fitted_unless_refused(
     )
 
 
-def test_files_for_data_of_image_folders_are_not_fitted(
-    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shutil.copytree(trained.folder, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    params = YAML().load(tmp_path / "params.yaml")
+def test_files_for_data_of_image_folders_are_not_fitted(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    params = YAML().load(copy / "params.yaml")
     del params["data"]["idx"]
     folders = {"train": "data/local/a", "test": {"folder": "data/local/b"}, "resize": None, "color": "grey"}
     params["data"] |= {"format": "images", "images": folders}
-    YAML().dump(params, tmp_path / "params.yaml")
-    Image.new("L", (56, 56)).save(tmp_path / "photograph.png")
+    YAML().dump(params, copy / "params.yaml")
+    Image.new("L", (56, 56)).save("photograph.png")
     assert predict_here("--json", "photograph.png") == 0
     assert documents(capsys.readouterr().out)[0]["fitted"] is False
 

@@ -78,9 +78,16 @@ def add_predict(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser.add_argument(
         "--onnx", metavar="FILE.onnx", type=Path, help="a published model instead, of which nothing else is needed"
     )
-    images = parser.add_mutually_exclusive_group(required=True)
+    images = parser.add_mutually_exclusive_group()
     images.add_argument("--index", metavar="N", type=int, nargs="+", help="test images by number, from 0")
-    images.add_argument("files", metavar="FILE", type=Path, nargs="*", default=[], help="PNG or JPEG files of any size")
+    images.add_argument(
+        "files",
+        metavar="FILE",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="PNG or JPEG files of any size; one whose name begins with - as ./-NAME",
+    )
     parser.add_argument(
         "--invert", action=BooleanOptionalAction, help="turn dark into light in files, or do not (default: see above)"
     )
@@ -151,6 +158,10 @@ def run_predict(arguments: Namespace) -> None:
 def _check(arguments: Namespace) -> None:
     """Raise InputError for arguments that do not go together, and files that are no images."""
     number = len(arguments.index or arguments.files)
+    if not number:
+        raise InputError("found no images, expected --index N or image files; a name that begins with - as ./-NAME")
+    if arguments.onnx and not arguments.onnx.is_file():
+        raise InputError(f"--onnx: found no file {printable(arguments.onnx)}, expected a published model")
     if arguments.onnx and (arguments.model or arguments.index):
         other = "--model" if arguments.model else "--index"
         raise InputError(f"--onnx: found with {other}, expected with image files alone; nothing but FILE.onnx is read")
@@ -175,9 +186,12 @@ def _check(arguments: Namespace) -> None:
 
 def _load_trained(arguments: Namespace) -> Source:
     """Load a model of the pipelines, after a check that it was trained on the data beside it."""
-    from pipeline.config import find_model, load_config
+    from pipeline.config import PARAMS, find_model, load_config
     from pipeline.data.description import load_description
 
+    if not PARAMS.exists():
+        found = f"found no {PARAMS} in {printable(Path.cwd())}, expected the repository's folder"
+        raise InputError(f"{found}; go there, or use a published model by --onnx")
     config = load_config()
     name = arguments.model or config.model
     layout, _ = find_model(name)

@@ -28,7 +28,7 @@ def check_training_data(prepared: Path, layout: Layout, name: str) -> None:
     """
     require_output(prepared, "preprocess")
     lock = layout.folder / "dvc.lock"
-    expected = _recorded_md5(lock, f"train@{name}", prepared)
+    expected = recorded_md5(lock, f"train@{name}", prepared)
     if expected is None:
         found = f"{lock}: found no training of {name}"
         print(f"{found}; whether it was trained on {prepared} is not known", file=sys.stderr)
@@ -40,10 +40,18 @@ def check_training_data(prepared: Path, layout: Layout, name: str) -> None:
         raise InputError(f"{prepared}: found other images than {name} was trained on by {lock}; {advice}")
 
 
-def _recorded_md5(lock: Path, stage: str, path: Path) -> str | None:
-    """Return the MD5 that a lock file has of what a stage read, or None if it has none.
+def recorded_md5(lock: Path, stage: str, path: Path) -> str | None:
+    """Return the MD5 that a lock file has of what a stage read.
 
     Lines are searched as DVC writes them, since parsing all YAML of the file takes a sixth of a second.
+
+    Args:
+        lock: The lock file, which may be absent.
+        stage: The stage, as the file names it.
+        path: What the stage read.
+
+    Returns:
+        The MD5 in hexadecimal digits, or None if there is none.
     """
     try:
         text = lock.read_text(encoding="utf-8", errors="replace")

@@ -50,7 +50,7 @@ class OnnxModel:
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's have no base class of their own
-            raise InputError(f"{path}: expected a model in ONNX format, found: {_reason(error)}") from error
+            raise InputError(f"{printable(path)}: expected a model in ONNX format, found: {_reason(error)}") from error
         self.shape, self.classes = self._check_signature(path)
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         if classes is not None and self.classes != classes:
@@ -67,7 +67,7 @@ class OnnxModel:
             ]:
                 return (height, width, channels), classes
         expected = "float pixels (n, height, width, channels) and probabilities (n, classes)"
-        raise InputError(f"{path}: found {found}, expected {expected}")
+        raise InputError(f"{printable(path)}: found {found}, expected {expected}")
 
     def predict(self, images: Images) -> Probabilities:
         """Return probabilities, float32 (n, classes), for raw pixels, uint8 (n, height, width, channels).
@@ -78,7 +78,7 @@ class OnnxModel:
         try:
             (found,) = self._session.run(["probabilities"], {"pixels": images.astype(np.float32)})
         except Exception as error:  # a graph may fail on the first image only
-            raise InputError(f"{self.path}: expected a model that runs, found: {_reason(error)}") from error
+            raise InputError(f"{printable(self.path)}: expected a model that runs, found: {_reason(error)}") from error
         finite = np.isfinite(found).all(axis=1, keepdims=True)
         return np.where(finite, found, np.float32(1 / self.classes))
 
