@@ -18,7 +18,7 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 from pipeline.__main__ import main
-from pipeline.config import Layout, load_config
+from pipeline.config import load_config
 from pipeline.data.dataset import load_test_split
 from pipeline.data.description import Description
 from pipeline.evaluation.metrics import all_scores, per_class_table
@@ -26,7 +26,7 @@ from pipeline.io import InputError, read_json, read_npz
 from pipeline.predict.images import content_extent
 from pipeline.publish.card import model_card
 from pipeline.publish.landing import Page, Site, landing_page
-from pipeline.publish.model import Project, PublishedModel, Scores, recorded_data
+from pipeline.publish.model import Project, PublishedModel, Scores
 from pipeline.report.page.data import Source
 from tests.helpers.clone import Clone
 from tests.helpers.small_run import CLASSES
@@ -151,6 +151,23 @@ def test_a_card_shows_how_to_predict_an_image(published: Published, tmp_path: Pa
     assert printed.stdout.strip() == CLASSES[predicted]
 
 
+def test_a_picture_is_predicted_as_in_the_pipeline(
+    published: Published, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = np.full((60, 90), 240, np.uint8)  # is inverted, cropped and centred
+    picture[15:45, 40:50] = 60
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    monkeypatch.chdir(published.clone.folder)
+    for options in (["--model", "cnn1"], ["--onnx", "site/models/cnn1/model.onnx"]):
+        monkeypatch.setattr(sys, "argv", ["pipeline", "predict", "--json", *options, str(tmp_path / "picture.png")])
+        main()
+    from_pipeline, from_file = map(json.loads, capsys.readouterr().out.splitlines())
+    assert from_file.pop("probabilities") == pytest.approx(from_pipeline.pop("probabilities"))
+    assert from_file | {"far": from_pipeline["far"]} == from_pipeline
+    assert from_file["inverted"]
+    assert from_file["fitted"]
+
+
 @pytest.fixture
 def own_model(source: Source) -> PublishedModel:
     """A model with three seeds, of data that no article has, with class names that are markup."""
@@ -159,7 +176,7 @@ def own_model(source: Source) -> PublishedModel:
     return PublishedModel(
         Project(
             load_config(), Description(classes=classes, background=None), "0" * 40, "MIT", None,
-            {result.name: "0" * 32}, source.duplicates,
+            source.duplicates,
         ),
         result,
         load_config().recipes["plain"],
@@ -167,6 +184,7 @@ def own_model(source: Source) -> PublishedModel:
         per_class_table(result.actual, result.predicted, classes),
         Path("model.onnx"),
         (28, 28, 1),
+        "0" * 32,
     )  # fmt: skip
 
 
@@ -236,18 +254,3 @@ def places(tmp_path: Path) -> Iterator[dict[str, Path]]:
 def test_what_is_no_site_is_never_replaced(places: dict[str, Path], place: str, found: str) -> None:
     with pytest.raises(InputError, match=re.escape(f"{places[place]}: found {found}")):
         publish(str(places[place]))
-
-
-def test_both_pipelines_have_read_the_same_data() -> None:
-    root, frontier = (recorded_data(Layout(Path(folder))) for folder in (".", "frontier"))
-    assert set(root) == set(load_config().models)
-    assert set(root.values()) == {frontier["airbench_long"]}
-
-
-@pytest.mark.parametrize(
-    "text", ["stages: 1", "stages: {train@cnn1: {deps: [{path: data/prepared.npz}]}}", "[", "a: 1"]
-)
-def test_a_damaged_lock_file_is_named(tmp_path: Path, text: str) -> None:
-    (tmp_path / "dvc.lock").write_text(text)
-    with pytest.raises(InputError, match=r"dvc\.lock: expected a file as DVC writes it"):
-        recorded_data(Layout(tmp_path))

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +11,6 @@ from typing import Annotated
 import onnx
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from pipeline.config import Config, Layout, Pipeline, PublishedResults, load_config
 from pipeline.config_errors import load_settings
@@ -22,6 +20,7 @@ from pipeline.data.description import Description, load_description
 from pipeline.data.duplicates import load_duplicates
 from pipeline.io import InputError, atomic_write, read_json, require_output
 from pipeline.predict.command import SURVEYED
+from pipeline.predict.identity import check_training_data, recorded_md5
 from pipeline.predict.images import content_extent
 from pipeline.predict.onnx_model import OnnxModel, onnx_file
 from pipeline.programs import git
@@ -74,7 +73,6 @@ class Project:
         commit: The commit's full hash, with ``-dirty`` if tracked files have changed since.
         licence: The licence's SPDX identifier.
         published: What articles report for the data, if any.
-        data: MD5 of the prepared images that each model was trained on.
         duplicates: Pairs of equal and nearly equal images.
     """
 
@@ -83,7 +81,6 @@ class Project:
     commit: str
     licence: str
     published: PublishedResults | None
-    data: Mapping[str, str]
     duplicates: pd.DataFrame
 
     @cached_property
@@ -94,8 +91,8 @@ class Project:
         return content_extent(load_test_split(PREPARED).images[:SURVEYED])
 
 
-def load_project(pipelines: Iterable[tuple[Layout, Pipeline]]) -> Project:
-    """Load what all models of these pipelines share.
+def load_project() -> Project:
+    """Load what all models share.
 
     Raises InputError for a file that is absent, damaged, or holds something else.
     """
@@ -107,24 +104,8 @@ def load_project(pipelines: Iterable[tuple[Layout, Pipeline]]) -> Project:
         current_commit(),
         load_licence(),
         load_settings(Path(articles), PublishedResults, "articles and models") if articles else None,
-        {name: md5 for layout, _ in pipelines for name, md5 in recorded_data(layout).items()},
         load_duplicates(DUPLICATES),
     )
-
-
-def recorded_data(layout: Layout) -> dict[str, str]:
-    """Return the MD5 of the prepared images that each training has read, by model, as ``dvc.lock`` records it.
-
-    Raises InputError for a file that is no lock file.
-    """
-    path = layout.folder / "dvc.lock"
-    try:
-        stages = YAML(typ="safe").load(path)["stages"] if path.exists() else {}
-        read = {stage: {dep["path"]: dep["md5"] for dep in entry.get("deps", [])} for stage, entry in stages.items()}
-    except (AttributeError, KeyError, TypeError, ValueError, YAMLError) as error:
-        raise InputError(f"{path}: expected a file as DVC writes it, found: {error}; `dvc repro` writes it") from error
-    trainings = {stage.removeprefix("train@"): deps for stage, deps in read.items() if stage.startswith("train@")}
-    return {name: deps[str(PREPARED)] for name, deps in trainings.items() if str(PREPARED) in deps}
 
 
 def load_licence(path: Path = Path("pyproject.toml")) -> str:
@@ -159,6 +140,7 @@ class PublishedModel:
         per_class: Precision, recall, F1 and support of the best seed, a row for each class.
         onnx: Its ONNX file.
         shape: Height, width and channels of an image.
+        data: MD5 of the prepared images that it was trained and tested on.
     """
 
     project: Project
@@ -168,16 +150,12 @@ class PublishedModel:
     per_class: pd.DataFrame
     onnx: Path
     shape: tuple[int, int, int]
+    data: str
 
     @property
     def name(self) -> str:
         """The model's name."""
         return self.result.name
-
-    @property
-    def data(self) -> str:
-        """MD5 of the prepared images that it was trained on."""
-        return self.project.data[self.name]
 
     @property
     def accuracy(self) -> float:
@@ -232,14 +210,16 @@ def load_model(project: Project, layout: Layout, pipeline: Pipeline, name: str) 
     """
     train, evaluate = layout.stage("train", name), layout.stage("evaluate", name)
     config = pipeline.get_model(name)
-    file = onnx_file(layout.model(name), train)
+    file, lock = onnx_file(layout.model(name), train), layout.folder / "dvc.lock"
+    data = recorded_md5(lock, f"train@{name}", PREPARED)
+    if data is None:
+        raise InputError(f"{lock}: found no training of {name}, expected one; run `dvc repro {train}`")
+    check_training_data(PREPARED, layout, name)
     result = load_result(layout, name, config, project.description.classes)
     scores = _load_scores(require_output(layout.evaluation(name) / "scores.json", evaluate))
     per_class = _load_per_class(require_output(layout.evaluation(name) / "per_class.csv", evaluate), result.classes)
     shape = OnnxModel(file, len(result.classes)).shape
-    if name not in project.data:
-        raise InputError(f"{layout.folder / 'dvc.lock'}: found no record of {train}; run `dvc repro {train}`")
-    return PublishedModel(project, result, pipeline.recipes[config.recipe], scores, per_class, file, shape)
+    return PublishedModel(project, result, pipeline.recipes[config.recipe], scores, per_class, file, shape, data)
 
 
 def _load_scores(path: Path) -> Scores:

@@ -74,7 +74,7 @@ def _load_models(
             for path, stage in absent[name].items():
                 require_output(path, stage)
     there = [name for name, files in absent.items() if not files]
-    project = load_project(pipelines) if there else None
+    project = load_project() if there else None
     models = [load_model(project, *places[name], name) for name in there if project]
     return sorted(models, key=lambda model: -model.accuracy), [name for name, files in absent.items() if files]
 
