@@ -55,7 +55,7 @@ def judge(score: Score, allowed: MaxDrop) -> Verdict:
         (0.919, 0.5, False, "91.90 % (base: 92.50 %), below 92.00 %, 0.5 points below the base"),
         (0.924, 0.0, False, "below 92.50 %, 0 points below the base"),
         (0.1, "none", True, "The gate is off."),
-        (None, "interval", False, "The candidate's macro F1 on the test images is no number from 0 to 1 here."),
+        (None, "interval", False, "no number from 0 to 1 here: `test.f1_macro` in `metrics/candidate.json`."),
     ],
 )
 def test_the_gate_says_what_it_compares(here: float | None, allowed: MaxDrop, passed: bool, compared: str) -> None:
@@ -152,6 +152,13 @@ def test_what_is_no_score_is_not_shown_as_one(value: Any) -> None:
     comparison = Comparison(models, candidate, verdict, metrics)
     text = format_review(Review("main", COMMIT, comparison=comparison, settings=OWN))
     assert "| `mlp`, new, removed | – | – |  | – | – |  |" in text
+
+
+def test_files_without_any_of_the_columns_are_left_out() -> None:
+    metrics = {"a.json": {"loss": {"old": 1, "new": 2}}, "live/b.json": {"step": {"old": 1, "new": 2}}}
+    named = [["a.json"], ["./a.json", "live/"], []]
+    shown = [compare_models(metrics, Settings(files=files, columns=[LOSS])) for files in named]
+    assert [[model.name for model in models] for models in shown] == [["a.json"], ["a.json", "b"], ["a.json"]]
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])

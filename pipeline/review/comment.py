@@ -124,8 +124,8 @@ def _legend(settings: Settings) -> str:
 def _describe_model(model: ModelScores, candidate: Candidate | None) -> str:
     notes = {
         "candidate": candidate is not None and model.name == candidate.here,
-        "new": all(score.base is None for score in model.scores),
-        "removed": all(score.here is None for score in model.scores),
+        "new": model.is_new,
+        "removed": model.is_removed,
     }
     base, here = model.seeds
     seeds = [f"{here} {'seed' if here == 1 else 'seeds'} (base: {base})"] if base and here and base != here else []

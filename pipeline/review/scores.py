@@ -58,6 +58,16 @@ class ModelScores:
     seeds: tuple[int | None, int | None]
     scores: Sequence[Score]
 
+    @property
+    def is_new(self) -> bool:
+        """True if the base has none of the scores."""
+        return all(score.base is None for score in self.scores)
+
+    @property
+    def is_removed(self) -> bool:
+        """True if there are none of the scores here."""
+        return all(score.here is None for score in self.scores)
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -99,11 +109,12 @@ def compare(metrics: Difference, settings: Settings, max_drop: MaxDrop) -> Compa
 def compare_models(difference: Difference, settings: Settings) -> list[ModelScores]:
     """Return the scores of each metrics file that the settings name, on the base or here, less a candidate's copy."""
     copy = settings.gate.file if settings.gate and settings.gate.model else None
-    return [
+    models = [
         _model_scores(path, keys, settings)
         for path, keys in sorted(difference.items())
         if path != copy and (not settings.files or path in settings.files or str(Path(path).parent) in settings.files)
     ]
+    return [model for model in models if settings.files or not (model.is_new and model.is_removed)]
 
 
 def compare_candidate(difference: Difference, gate: Gate, settings: Settings) -> Candidate:
@@ -162,9 +173,10 @@ def check_gate(score: Score, allowed: MaxDrop, gate: Gate, column: Column) -> Ve
     """
     if allowed == "none":
         return Verdict(True, "The gate is off.")
-    title = gate.title
+    title = gate.name or gate.place
     if score.here is None:
-        return Verdict(False, f"{title} is no number{' from 0 to 1' if column.percent else ''} here.")
+        number, place = "number from 0 to 1" if column.percent else "number", f": {gate.place}" if gate.name else ""
+        return Verdict(False, f"{title} is no {number} here{place}.")
     limit = _limit(score, allowed, column)
     if score.base is None or limit is None:
         return Verdict(True, f"{title} has nothing on the base that it could be compared with.")

@@ -1,7 +1,8 @@
-"""Load ``review.yaml``: what a repository's review compares, and its gate. Every key may be left out."""
+"""Load ``review.yaml``: what a repository's review compares, and its gate."""
 
 import re
 from pathlib import Path
+from posixpath import normpath
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -22,6 +23,7 @@ def _check_plain(text: str) -> str:
 
 
 Text = Annotated[str, StringConstraints(min_length=1)]
+File = Annotated[Text, AfterValidator(normpath)]
 Plain = Annotated[str, AfterValidator(_check_plain)]
 Drop = Literal["interval"] | Annotated[float, Field(ge=0, le=1e300)]
 
@@ -60,16 +62,16 @@ class Gate(StrictModel):
         max_drop: How much worse it may become: "interval", percentage points, or the metric's own unit.
     """
 
-    file: Text
+    file: File
     metric: Text
     max_drop: Drop
     name: Plain | None = None
     model: Text | None = None
 
     @property
-    def title(self) -> str:
-        """The subject of a sentence about the gate, in Markdown."""
-        return self.name or f"{as_code(self.metric)} in {as_code(self.file)}"
+    def place(self) -> str:
+        """Where the metric is, in Markdown."""
+        return f"{as_code(self.metric)} in {as_code(self.file)}"
 
 
 class Settings(StrictModel):
@@ -84,7 +86,7 @@ class Settings(StrictModel):
         gate: None without a gate.
     """
 
-    files: list[Text] = Field(default_factory=list)
+    files: list[File] = Field(default_factory=list)
     columns: list[Column] = Field(default_factory=list)
     seeds: Text | None = None
     note: Plain | None = None
