@@ -88,7 +88,7 @@ async function showFile(file) {
   try {
     const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
     const { width, height } = bitmap;
-    const whole = new OffscreenCanvas(width, height).getContext("2d");
+    const whole = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
     whole.drawImage(bitmap, 0, 0);
     const found = prepare(flatten(whole.getImageData(0, 0, width, height).data, height, width, settings), settings);
     const done = [found.fitted && settings.extent !== null && "cropped to its content and centred", found.inverted && "inverted"];
