@@ -73,16 +73,23 @@ def test_quickstart_scores_a_published_model(installed: Clone, monkeypatch: pyte
     assert re.search(r"mlp: \d\d\.\d\d % of the test images .*article D reports 84\.84 %", printed)
 
 
-def test_make_repro_ends_with_the_address_of_the_page(installed: Clone) -> None:
+def test_make_repro_says_what_it_trains_and_what_is_best(installed: Clone) -> None:
     printed = run_block(installed, "README.md", "repro")
+    assert "Nothing to train." in printed
     assert "Data and pipelines are up to date" in printed
-    assert printed.splitlines()[-1].endswith(f"{installed.folder.resolve()}/reports/index.html")
+    models, address = printed.splitlines()[-4:-1], printed.splitlines()[-1]
+    assert {line.partition(":")[0] for line in models} == {"dense128", "cnn1", "mlp"}
+    assert address.endswith(f"{installed.folder.resolve()}/reports/index.html")
 
 
 def test_the_daily_commands_work_as_typed(installed: Clone) -> None:
     printed = run_block(installed, "README.md", "daily")
     assert "Data and pipelines are up to date" in printed
     assert re.search(r"metrics/candidate\.json .* test\.accuracy", printed)
+    differences = [line for line in printed.splitlines() if line.startswith(("Path ", "metrics/candidate.json "))]
+    assert len(differences) <= 12
+    assert re.search(r"^ +Experiment .* metrics/candidate\.json:test\.accuracy +params\.yaml:model", printed, re.M)
+    assert max(map(len, printed.splitlines())) <= 160
 
 
 def test_make_repro_trains_several_models_at_a_time() -> None:
