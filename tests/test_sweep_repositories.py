@@ -11,6 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.sweep.trials import Trial, read_result, reference
+from pipeline.sweep.workspace import _link_files
 from tests.helpers.clone import ENVIRONMENT, ROOT, Clone
 
 SCORE = """
@@ -22,7 +23,8 @@ name, folder = sys.argv[1:]
 with open(os.environ["SCORED"], "a") as scored:
     scored.write(name + "\\n")
 model = YAML(typ="safe").load(Path(folder, "params.yaml"))["models"][name]
-own = sum(path.stat().st_size for path in Path("data/local").glob("**/*.png"))
+own = sum(Path(folder, file).stat().st_size for folder, _, files in os.walk("data/local", followlinks=True)
+          for file in files if file.endswith(".png"))
 accuracy = model["epochs"] / 100 + own / 1000
 data, metrics = Path("data", folder, "curves"), Path(folder, "metrics")
 for place in (data, metrics):
@@ -168,6 +170,20 @@ def test_own_data_is_linked_and_may_be_read_only(tmp_path: Path) -> None:
         for path in (own, large):
             path.chmod(0o755)
     assert accuracies == pytest.approx([0.4, 0.5])
+
+
+def test_links_are_linked_and_not_followed(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    (source / "own").mkdir(parents=True)
+    (source / "own/one.png").write_bytes(b"one")
+    for name, aim in {"again": "own", "all": ".", "itself": "itself", "nowhere": "absent"}.items():
+        (source / name).symlink_to(aim)
+    for _ in range(2):
+        _link_files(source, target)
+    assert sorted(path.name for path in target.iterdir()) == ["again", "all", "itself", "nowhere", "own"]
+    assert [path.name for path in target.iterdir() if not path.is_symlink()] == ["own"]
+    assert (target / "own/one.png").readlink() == source / "own/one.png"
+    assert (target / "again/one.png").read_bytes() == b"one"
 
 
 def test_a_setting_that_is_cached_is_not_run_again(tmp_path: Path) -> None:

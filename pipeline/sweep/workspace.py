@@ -107,13 +107,16 @@ def run_trial(trial: Trial, commit: str, workspace: Workspace, stop: Watch = lam
 
 
 def _link_files(source: Path, target: Path) -> None:
-    """Link all files of a folder, which may be large or read-only, into another. Files that are there stay."""
-    for folder, _, files in os.walk(source, followlinks=True):
+    """Link all files of a folder, which may be large or read-only, into another. Files that are there stay.
+
+    A link to a folder is linked, not followed, so that DVC finds the same in both, and a link to itself does no harm.
+    """
+    for folder, folders, files in os.walk(source):
         place = target / os.path.relpath(folder, source)
         place.mkdir(parents=True, exist_ok=True)
-        for name in files:
-            if not (place / name).exists():
-                (place / name).symlink_to(Path(folder, name).resolve())
+        for name in [*files, *(name for name in folders if Path(folder, name).is_symlink())]:
+            if not os.path.lexists(place / name):
+                (place / name).symlink_to(os.path.realpath(Path(folder, name)))
 
 
 def _share_cache(folder: Path) -> None:
