@@ -28,7 +28,8 @@ settings.load_profile("pipeline")
 LONGEST = ["teams", "sweeps", "sweep_repositories", "sweeps_on_ray", "experiments", "own_data", "kills"]
 # What `make test-fast` leaves out: tests with these fixtures, and files whose tests train in many processes.
 SLOW_FIXTURES = {"reproduced_folder", "browser"}
-SLOW_FILES = {"browser", "crafted_models", "evaluation_stages", "jax", "onnx", "training_process", "try_page", "two_repros"}
+SLOW_FILES = {"browser", "crafted_models", "evaluation_stages", "jax", "onnx", "training_process", "try_page"}
+SLOW_FILES |= {"two_repros"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
