@@ -25,7 +25,16 @@ settings.register_profile("pipeline", deadline=None)  # a busy machine is no fai
 settings.load_profile("pipeline")
 
 
-LONGEST = ["teams", "use_elsewhere", "sweeps", "sweep_repositories", "sweeps_on_ray", "experiments", "own_data", "kills"]
+LONGEST = [
+    "teams",
+    "use_elsewhere",
+    "sweeps",
+    "sweep_repositories",
+    "sweeps_on_ray",
+    "experiments",
+    "own_data",
+    "kills",
+]
 # What `make test-fast` leaves out: tests with these fixtures, and files whose tests train in many processes.
 SLOW_FIXTURES = {"reproduced_folder", "browser"}
 SLOW_FILES = {"browser", "crafted_models", "evaluation_stages", "jax", "onnx", "training_process", "try_page"}
