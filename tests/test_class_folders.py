@@ -84,12 +84,13 @@ def test_names_that_are_given_set_the_order_of_the_classes() -> None:
     assert arrays["train_labels"].tolist() == [1, 1, 1, 0, 0]
 
 
-@pytest.mark.parametrize("names", [["cat", "fox"], ["cat", "dog", "fox"], ["Cat", "dog"]])
+@pytest.mark.parametrize("names", [["cat", "fox"], ["cat", "dog", "fox"], ["Cat", "dog"], ["cat", "do\u2028g"]])
 def test_names_that_are_no_folders_are_refused(names: list[str]) -> None:
     with pytest.raises(
         InputError, match=r"data\.classes: found .*, expected the folders in data/local/train, cat, dog, "
-    ):
+    ) as error:
         read(FOLDERS, names)
+    assert str(error.value).isprintable()
 
 
 def test_names_are_text_whatever_is_in_them() -> None:
@@ -243,6 +244,10 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "a test class without training images": (
         image(TEST / "fox/1.png"),
         "data/local/test/fox: found a class without training images, expected one of cat, dog",
+    ),
+    "a line separator in a test class": (
+        image(TEST / "fo\u2028x/1.png"),
+        r"'data/local/test/fo\u2028x': found a class without training images, expected one of cat, dog",
     ),
     "two forms of a name": (
         two_forms_of_a_name,

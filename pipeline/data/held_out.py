@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.config_data import HeldOut
+from pipeline.data.messages import printable
 from pipeline.data.split import Indices, stratified_split
 from pipeline.io import InputError
 
@@ -30,7 +31,7 @@ def hold_out(
     """
     values, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if counts.min() == 1:
-        name = (names or values)[int(counts.argmin())]
+        name = printable(str((names or values)[int(counts.argmin())]))
         raise InputError(f"{parameter}: found 1 image of class {name}, expected at least 2, to train and to test on")
     usual = np.ones(len(values), dtype=bool)  # classes of which both sides get an image by the fraction
     while (scarce := usual & _lack_images(counts, int(counts[usual].sum()), test.fraction)).any():

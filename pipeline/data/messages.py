@@ -1,6 +1,6 @@
 """Write error messages about data: readable paths, several faults at once, the number of classes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike, fspath
 
@@ -18,6 +18,11 @@ def printable(path: str | PathLike[str]) -> str:
     """
     text = fspath(path)
     return text if text.isprintable() else repr(text)
+
+
+def join_names(names: Iterable[str]) -> str:
+    """Return names of classes on one line, printable and separated by commas."""
+    return ", ".join(map(printable, names))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pipeline.data.formats.idx import label_place, read_images, read_labels
 from pipeline.data.formats.image_folder import read_listed
 from pipeline.data.formats.images import border
 from pipeline.data.held_out import hold_out
-from pipeline.data.messages import check_class_count
+from pipeline.data.messages import check_class_count, join_names, printable
 from pipeline.io import InputError
 
 NEARLY_ALL = 0.95  # of the images; of Fashion-MNIST's 70,000, all have a dark border
@@ -144,7 +144,7 @@ def _refuse_names(values: Sequence[int], first_images: Sequence[int], names: Seq
         if value - first >= len(names):
             expected = f"{first} to {first + len(names) - 1}, the {len(names)} of data.classes"
             raise InputError(f"{place(image)}: found label {value}, expected {expected}")
-    absent = ", ".join(name for label, name in enumerate(names, start=first) if label not in values)
+    absent = join_names(name for label, name in enumerate(names, start=first) if label not in values)
     raise InputError(f"training labels: found no image of {absent}, expected each of data.classes")
 
 
@@ -162,11 +162,11 @@ def check_consistency(dataset: RawDataset, classes: Sequence[str]) -> None:
     seen = set(dataset.train_labels[~blank(dataset.train_images)].tolist())
     unseen = [name for label, name in enumerate(classes) if label not in seen]
     if unseen:
-        lacking = f"nothing but blank images, of one value in all pixels, of {', '.join(unseen)}"
+        lacking = f"nothing but blank images, of one value in all pixels, of {join_names(unseen)}"
         raise InputError(f"training images: found {lacking}; expected a picture of each class")
     if len(set(dataset.test_labels.tolist())) < 2:
         raise InputError(
-            f"test labels: found {classes[dataset.test_labels[0]]} alone, expected at least 2 classes, "
+            f"test labels: found {printable(classes[dataset.test_labels[0]])} alone, expected at least 2 classes, "
             "so that a test can tell them"
         )
 

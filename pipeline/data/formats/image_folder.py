@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from pipeline.config_data import ImageFolders
 from pipeline.data.formats.images import read_image
-from pipeline.data.messages import Faults, printable
+from pipeline.data.messages import Faults, join_names, printable
 from pipeline.io import InputError, require_output
 
 LARGEST = 2 * 2**30  # bytes of pixels, which all stages hold in memory, some of them as floats
@@ -47,8 +47,8 @@ def read_listed(
     found = sorted(set(table["class"]))
     classes = [normalize("NFC", name) for name in names] if names is not None else found
     if set(classes) != set(found):
-        expected = f"the folders in {printable(folders.train)}, {', '.join(found)}, or null"
-        raise InputError(f"data.classes: found {', '.join(classes)}, expected {expected}")
+        expected = f"the folders in {printable(folders.train)}, {join_names(found)}, or null"
+        raise InputError(f"data.classes: found {join_names(classes)}, expected {expected}")
     images = _read_images(table["file"].tolist(), folders)
     labels = pd.Categorical(table["class"], classes).codes.astype(np.uint8)
     arrays: dict[str, npt.NDArray[np.uint8]] = {}

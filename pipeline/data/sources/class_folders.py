@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.config_data import HeldOut, ImageFolders, SeparateFolder
 from pipeline.data.held_out import hold_out
-from pipeline.data.messages import Faults, check_class_count, naming, printable
+from pipeline.data.messages import Faults, check_class_count, join_names, naming, printable
 from pipeline.data.sources.base import LOCAL
 from pipeline.io import InputError
 
@@ -52,8 +52,8 @@ def list_images(folders: ImageFolders) -> pd.DataFrame:
         for name in test["class"].unique():
             if name not in classes:
                 place = printable(Path(folders.test.folder, name))
-                expected = ", ".join(classes)
-                raise InputError(f"{place}: found a class without training images, expected one of {expected}")
+                expected = f"one of {join_names(classes)}"
+                raise InputError(f"{place}: found a class without training images, expected {expected}")
     splits = {"train": train.reset_index(drop=True), "test": test.reset_index(drop=True)}
     return pd.concat(splits, names=["split", "index"]).reset_index()[COLUMNS]
 
