@@ -56,7 +56,7 @@ test: setup-test
 	$(if $(strip $(MISSING)),@echo "Left out because their program is missing: $(MISSING)")
 	pytest $(foreach pair,$(MISSING),--ignore $(firstword $(subst :, ,$(pair))))
 
-# Without clones that run DVC, and without a browser.
+# Without what runs DVC, trains or opens a browser.
 test-fast: setup-test
 	pytest -m "not slow"
 

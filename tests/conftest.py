@@ -35,10 +35,21 @@ LONGEST = [
     "own_data",
     "kills",
 ]
-# What `make test-fast` leaves out: tests with these fixtures, and files whose tests train in many processes.
-SLOW_FIXTURES = {"reproduced_folder", "browser"}
-SLOW_FILES = {"browser", "crafted_models", "evaluation_stages", "jax", "onnx", "training_process", "try_page"}
-SLOW_FILES |= {"two_repros"}
+# What `make test-fast` leaves out: tests with these fixtures, which run DVC, train or browse, and files that do so.
+SLOW_FIXTURES = {"reproduced_folder", "toy_folder", "small", "browser"}
+SLOW_FILES = {
+    "browser",
+    "crafted_models",
+    "evaluation_stages",
+    "jax",
+    "onnx",
+    "review_elsewhere",
+    "staleness",
+    "sweep_repositories",
+    "training_process",
+    "try_page",
+    "two_repros",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -142,6 +142,7 @@ def test_an_unreadable_lock_stops_the_merge(repository: Clone) -> None:
     assert read(repository) == {"train": stage(result=2)}
 
 
+@pytest.mark.slow
 def test_what_both_sides_set_is_run_again(repository: Clone) -> None:
     """With DVC, on a stage that copies its two parameters into its output."""
     model = "stages: {train: {cmd: cp params.yaml model, params: [rate, width], outs: [model]}}"
