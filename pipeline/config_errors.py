@@ -8,9 +8,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from pipeline.io import InputError
+
+DEEPEST = 50  # values in values
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -34,18 +37,28 @@ def load_settings(path: Path, schema: type[Settings], holds: str, context: Mappi
     """
     try:
         text = path.read_text(encoding="utf-8")
+        _check_depth(text)
         values = YAML(typ="safe").load(text)
     except OSError as error:
         raise InputError(f"{path}: found no readable file ({error.strerror}), expected {holds}") from error
     except MarkedYAMLError as error:
         line = min(error.problem_mark.line, text.count("\n")) + 1 if error.problem_mark else 1
         raise InputError(f"{path}:{line}: expected YAML, found a mistake: {_escape(str(error.problem))}") from error
-    except (RecursionError, TypeError, ValueError, YAMLError) as error:  # bytes that are no text, keys that are lists
+    except (TypeError, ValueError, YAMLError) as error:  # bytes that are no text, keys that are lists
         raise InputError(f"{path}: expected YAML, found a mistake: {_escape(str(error))}") from error
     try:
         return schema.model_validate(values, context=context)
     except ValidationError as error:
         raise InputError("\n".join(_explain(path, text, values, error.errors()))) from error
+
+
+def _check_depth(text: str) -> None:
+    """Raise ValueError if values are nested deeper than the functions that read them, which call themselves, can go."""
+    depth = 0
+    for event in YAML(typ="safe").parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST:
+            raise ValueError(f"values nested more than {DEEPEST} deep")
 
 
 def _explain(path: Path, text: str, values: Any, errors: Sequence[ErrorDetails]) -> list[str]:
@@ -96,10 +109,7 @@ def _escape(text: str) -> str:
 
 
 def _shorten(value: Any, limit: int = 80) -> str:
-    try:
-        text = repr(value)
-    except RecursionError:
-        text = "values nested too deep"
+    text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
