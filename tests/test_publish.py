@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from pipeline.io import InputError, read_json, read_npz
 from pipeline.predict.images import content_extent
 from pipeline.publish.card import model_card
 from pipeline.publish.landing import Page, Site, landing_page
-from pipeline.publish.model import Project, PublishedModel, Scores
+from pipeline.publish.model import Project, PublishedModel, Scores, load_licence, load_per_class, load_scores
 from pipeline.report.page.data import Source
 from tests.helpers.clone import Clone
 from tests.helpers.small_run import CLASSES
@@ -58,6 +58,7 @@ def published(reproduced_folder: Path, tmp_path_factory: pytest.TempPathFactory)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(clone.folder)
         publish("site", "--model", "dense128", "--no-try-page")
+        Path(".partial-site-killed").mkdir()
         patch.setattr("pipeline.publish.site.write_try_page", lambda *paths: tried.append(paths))
         publish("site", "--model", *MODELS)
     return Published(clone, clone.folder / "site", tried)
@@ -83,6 +84,7 @@ def test_an_earlier_site_is_replaced_and_linked_whole(published: Published) -> N
     assert set(Links(page).found) == models | {"report.html", "try.html"}
     assert (published.site / "report.html").read_bytes() == (published.clone.folder / "reports/index.html").read_bytes()
     assert published.clone.run("git", "status", "--porcelain") == ""
+    assert list(published.clone.folder.glob(".partial-*")) == []
 
 
 def test_the_landing_page_may_run_and_load_nothing(published: Published) -> None:
@@ -254,3 +256,27 @@ def places(tmp_path: Path) -> Iterator[dict[str, Path]]:
 def test_what_is_no_site_is_never_replaced(places: dict[str, Path], place: str, found: str) -> None:
     with pytest.raises(InputError, match=re.escape(f"{places[place]}: found {found}")):
         publish(str(places[place]))
+
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "scores.json": load_scores,
+    "per_class.csv": lambda path: load_per_class(path, ["a"]),
+    "p.toml": load_licence,
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "found"),
+    [
+        ("scores.json", '{"validation": {"accuracy": 2}}', r"validation\.accuracy: expected a score: "),
+        ("scores.json", '{"validation": {"accuracy": 1}}', "test: expected a score: "),
+        ("per_class.csv", "class,f1\na,1\n", "expected the columns class, precision, recall, f1, support, found: "),
+        ("per_class.csv", "class,precision,recall,f1,support\nb,1,1,1,1\n", "found classes b, expected a as in "),
+        ("p.toml", "[project]", r"project\.license: found none"),
+        ("p.toml", "[", r"project\.license: found none"),
+    ],
+)
+def test_a_wrong_file_is_named(tmp_path: Path, file: str, text: str, found: str) -> None:
+    (tmp_path / file).write_text(text)
+    with pytest.raises(InputError, match=f"{re.escape(file)}[:,] {found}"):
+        READERS[file](tmp_path / file)

@@ -6,6 +6,7 @@ It is no stage: the commit belongs into the files, and a commit must not make a 
 import shutil
 import tempfile
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace, RawDescriptionHelpFormatter
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,9 +74,11 @@ def run_publish(arguments: Namespace) -> None:
     _check_folder(folder)
     for name in arguments.model or ():
         find_model(name)
-    parent = folder.absolute().parent
+    parent, prefix = folder.absolute().parent, f"{PARTIAL}{folder.name}-"
     parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=parent, prefix=PARTIAL) as temporary:
+    for leftover in parent.glob(f"{escape(prefix)}*"):  # of a run that was killed
+        shutil.rmtree(leftover)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=prefix) as temporary:
         from pipeline.publish.site import write_site  # takes seconds, and so follows the checks
 
         site = Path(temporary) / "site"

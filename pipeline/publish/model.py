@@ -216,13 +216,17 @@ def load_model(project: Project, layout: Layout, pipeline: Pipeline, name: str) 
         raise InputError(f"{lock}: found no training of {name}, expected one; run `dvc repro {train}`")
     check_training_data(PREPARED, layout, name)
     result = load_result(layout, name, config, project.description.classes)
-    scores = _load_scores(require_output(layout.evaluation(name) / "scores.json", evaluate))
-    per_class = _load_per_class(require_output(layout.evaluation(name) / "per_class.csv", evaluate), result.classes)
+    scores = load_scores(require_output(layout.evaluation(name) / "scores.json", evaluate))
+    per_class = load_per_class(require_output(layout.evaluation(name) / "per_class.csv", evaluate), result.classes)
     shape = OnnxModel(file, len(result.classes)).shape
     return PublishedModel(project, result, pipeline.recipes[config.recipe], scores, per_class, file, shape, data)
 
 
-def _load_scores(path: Path) -> Scores:
+def load_scores(path: Path) -> Scores:
+    """Load what the card shows of a model's scores.
+
+    Raises InputError if one is absent or no score.
+    """
     try:
         return Scores.model_validate(read_json(path))
     except ValidationError as error:
@@ -230,7 +234,11 @@ def _load_scores(path: Path) -> Scores:
         raise InputError(f"{path}: {'.'.join(map(str, wrong['loc']))}: expected a score: {wrong['msg']}") from error
 
 
-def _load_per_class(path: Path, classes: Sequence[str]) -> pd.DataFrame:
+def load_per_class(path: Path, classes: Sequence[str]) -> pd.DataFrame:
+    """Load a model's scores by class.
+
+    Raises InputError for another table, or for other classes.
+    """
     columns = {"class": str, "precision": float, "recall": float, "f1": float, "support": int}
     try:
         table = pd.read_csv(path, usecols=list(columns), dtype=columns, keep_default_na=False)
