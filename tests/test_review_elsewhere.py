@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import NamedTuple
@@ -124,8 +125,9 @@ def branch(built: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clo
     """A clone without DVC's cache; beside it as `reviewer` lies this repository, from which tests review it."""
     built.run("git", "clone", "--quiet", f"file://{built.folder}", str(tmp_path / "repository"))
     (tmp_path / "reviewer").mkdir()
-    for name in ("pipeline", "pyproject.toml", "uv.lock", ".venv"):
+    for name in ("pipeline", "pyproject.toml", "uv.lock"):
         (tmp_path / "reviewer" / name).symlink_to(ROOT / name)
+    (tmp_path / "reviewer/.venv").symlink_to(sys.prefix)
     monkeypatch.chdir(ROOT)
     return Clone(tmp_path / "repository")
 
