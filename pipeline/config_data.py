@@ -25,7 +25,7 @@ Side = Annotated[int, Field(ge=1, le=4096)]
 
 
 @dataclass(frozen=True)
-class _Matching:
+class Matching:
     """Text that matches a pattern. Its error names what is allowed, where pydantic's own shows the pattern."""
 
     pattern: str
@@ -44,13 +44,13 @@ class _Matching:
         return handler(schema) | {"pattern": f"^({self.pattern})$", "description": self.allowed}
 
 
-Name = Annotated[str, _Matching(r"[a-z][a-z0-9_]*", "lower-case letters, digits and _, beginning with a letter")]
-FileName = Annotated[str, _Matching(r"\w[\w.-]*", "a file name of letters, digits, _, . and -")]
-LocalFolder = Annotated[str, _Matching(r"data/local(/[\w-][^/\\]*)*", "data/local or a folder below it")]
-Sha256 = Annotated[str, _Matching(r"[0-9a-f]{64}", "64 hexadecimal digits")]
-HttpsUrl = Annotated[str, _Matching(r"https://\S+", "an address that begins with https://")]
-DebianPackage = Annotated[str, _Matching(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package")]
-PlainText = Annotated[str, _Matching(r"[^\x00-\x1f\x7f-\x9f]+", "text without control characters")]
+Name = Annotated[str, Matching(r"[a-z][a-z0-9_]*", "lower-case letters, digits and _, beginning with a letter")]
+FileName = Annotated[str, Matching(r"\w[\w.-]*", "a file name of letters, digits, _, . and -")]
+LocalFolder = Annotated[str, Matching(r"data/local(/[\w-][^/\\]*)*", "data/local or a folder below it")]
+Sha256 = Annotated[str, Matching(r"[0-9a-f]{64}", "64 hexadecimal digits")]
+HttpsUrl = Annotated[str, Matching(r"https://\S+", "an address that begins with https://")]
+DebianPackage = Annotated[str, Matching(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package")]
+PlainText = Annotated[str, Matching(r"[^\x00-\x1f\x7f-\x9f]+", "text without control characters")]
 
 
 class StrictModel(BaseModel):

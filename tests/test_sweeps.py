@@ -147,6 +147,14 @@ def test_a_name_is_one_that_git_takes(settings: dict[str, Any]) -> None:
             "model: mlp\ngrid:\n  optimizer.learning_rate: [0.1, 0.0]\n",
             r":3: grid\.optimizer\.learning_rate\.1: found 0\.0, expected: .*greater than 0",
         ),
+        (
+            "model: mlp\ngrid:\n  layers: [0]\n  units: [-1]\n",
+            r":3: grid\.layers\.0: found 0, .*\n.*mlp\.yaml:4: grid\.units\.0: found -1, expected: .*greater than 0",
+        ),
+        (
+            "model: mlp\ngrid:\n  Units: [1]\n",
+            r":3: grid\.Units: found \[1\], expected: the name of a setting, or several with dots",
+        ),
         ("model: mlp\ngrid:\n  units: 32\n", r":3: grid\.units: found 32, expected: .*list"),
         ("model: mlp\ngrid:\n  units: []\n", r":3: grid\.units: found \[\], expected: .*at least 1"),
         (

@@ -9,21 +9,20 @@ from pydantic import (
     Field,
     NonNegativeInt,
     PositiveInt,
-    StringConstraints,
     Tag,
     ValidationError,
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from pipeline.config import Layout, Pipeline, load_all
-from pipeline.config_data import Name, Seed, StrictModel
+from pipeline.config_data import Matching, Name, Seed, StrictModel
 from pipeline.config_errors import load_settings
 
 Scalar = bool | int | float | str | None
 Value = Scalar | list[Scalar]
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
+Key = Annotated[str, Matching(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*", "the name of a setting, or several with dots")]
 """A setting below ``models.NAME``, with dots, such as ``optimizer.learning_rate``."""
 Pipelines = Sequence[tuple[Layout, Pipeline]]
 
@@ -138,15 +137,16 @@ class Sweep(StrictModel):
             raise PydanticCustomError("name", "the name of a model; allowed: {known}", {"key": "model", "known": known})
         root = pipelines[0][1]
         context = None if pipeline is root else {"models": root.models, "splits": vars(root)["splits"]}
+        mistakes: dict[tuple[str | int, ...], str] = {}
         for keys, key, value in self._values():
             try:
                 _with_setting(pipeline, self.model, key, value, context)
             except ValidationError as error:
-                message = " or ".join(str(mistake["msg"]) for mistake in error.errors())
-                raise PydanticCustomError("value", "{message}", {"keys": keys, "message": message}) from error
+                mistakes[keys] = " or ".join(str(mistake["msg"]) for mistake in error.errors())
             except LookupError as error:
-                allowed = {"keys": keys[:3] if self.search else keys[:2], "allowed": error.args[0]}
-                raise PydanticCustomError("key", "a setting of the model; allowed: {allowed}", allowed) from error
+                mistakes[keys[:3] if self.search else keys[:2]] = f"a setting of the model; allowed: {error.args[0]}"
+        if mistakes:
+            raise ValidationError.from_exception_data("settings", [_mistake(*mistake) for mistake in mistakes.items()])
         return self
 
     def _values(self) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:
@@ -158,6 +158,11 @@ class Sweep(StrictModel):
             ((kind, values),) = space
             for place, value in enumerate(values):
                 yield ("search", "settings", key, kind, place), key, value
+
+
+def _mistake(keys: tuple[str | int, ...], expected: str) -> InitErrorDetails:
+    error = PydanticCustomError("setting", "{expected}", {"keys": keys, "expected": expected})
+    return InitErrorDetails(type=error, input=None)
 
 
 def load_sweep(path: Path) -> tuple[Sweep, Layout]:
