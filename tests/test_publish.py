@@ -221,7 +221,7 @@ def test_a_clone_without_results_says_so(fresh_clone: Clone, monkeypatch: pytest
     page = Path("site/index.html").read_text(encoding="utf-8")
     assert "No trained model yet" in page
     assert all(name in page for name in ("dense128", "cnn1", "mlp"))
-    with pytest.raises(InputError, match=r"data/prepared\.npz: file not found; run `dvc repro preprocess`"):
+    with pytest.raises(InputError, match=r"data/dataset\.json: file not found; run `dvc repro preprocess`"):
         publish("site", "--model", "cnn1")
     with pytest.raises(InputError, match="model: found 'cnn7', expected one of dense128, cnn1, mlp"):
         publish("site", "--model", "cnn7")

@@ -16,7 +16,7 @@ from pipeline.config import Config, Layout, Pipeline, PublishedResults, load_con
 from pipeline.config_errors import load_settings
 from pipeline.config_models import Recipe
 from pipeline.data.dataset import load_test_split
-from pipeline.data.description import Description, load_description
+from pipeline.data.description import DESCRIPTION, Description, load_description
 from pipeline.data.duplicates import load_duplicates
 from pipeline.io import InputError, atomic_write, read_json, require_output
 from pipeline.predict.command import SURVEYED
@@ -177,20 +177,20 @@ class PublishedModel:
         }
 
 
-def missing_files(layout: Layout, name: str) -> dict[Path, str]:
-    """Return the files that are not there but needed to publish a model, each with the stage that writes it."""
-    train, evaluate = layout.stage("train", name), layout.stage("evaluate", name)
+def has_files(layout: Layout, name: str) -> bool:
+    """Return whether all files that a model is published from are there."""
     folder = layout.evaluation(name)
-    needed = {
-        PREPARED: "preprocess",
-        DUPLICATES: "duplicates",
-        layout.model(name) / "model.onnx": train,
-        layout.predictions(name): train,
-        layout.curves(name): train,
-        layout.run(name): train,
-        **{folder / file: evaluate for file in ("confusion.csv", "per_class.csv", "scores.json")},
-    }
-    return {path: stage for path, stage in needed.items() if not path.exists()}
+    needed = [
+        PREPARED,
+        DESCRIPTION,
+        DUPLICATES,
+        layout.model(name) / "model.onnx",
+        layout.predictions(name),
+        layout.curves(name),
+        layout.run(name),
+        *(folder / file for file in ("confusion.csv", "per_class.csv", "scores.json")),
+    ]
+    return all(path.exists() for path in needed)
 
 
 def load_model(project: Project, layout: Layout, pipeline: Pipeline, name: str) -> PublishedModel:

@@ -7,16 +7,16 @@ from pathlib import Path
 from dvc.repo import Repo
 
 from pipeline.config import FRONTIER, ROOT, Layout, Pipeline, load_all
-from pipeline.io import atomic_write, require_output
+from pipeline.io import atomic_write
 from pipeline.publish.card import model_card
 from pipeline.publish.landing import Page, Site, landing_page
 from pipeline.publish.model import (
     PREPARED,
     PublishedModel,
     current_commit,
+    has_files,
     load_model,
     load_project,
-    missing_files,
     write_onnx,
 )
 from pipeline.publish.try_page import Candidate, choose_model, write_try_page
@@ -66,17 +66,15 @@ def write_site(folder: Path, names: Sequence[str] | None, try_page: bool, remote
 def _load_models(
     pipelines: Sequence[tuple[Layout, Pipeline]], names: Sequence[str] | None
 ) -> tuple[list[PublishedModel], list[str]]:
-    """Load the models, the most accurate first, and name those that have no files."""
+    """Load the models, the most accurate first, and list those that are left out because they have no files."""
     places = {name: (layout, pipeline) for layout, pipeline in pipelines for name in pipeline.models}
-    absent = {name: missing_files(places[name][0], name) for name in names or places}
-    if names:
-        for name in names:
-            for path, stage in absent[name].items():
-                require_output(path, stage)
-    there = [name for name, files in absent.items() if not files]
-    project = load_project() if there else None
-    models = [load_model(project, *places[name], name) for name in there if project]
-    return sorted(models, key=lambda model: -model.accuracy), [name for name, files in absent.items() if files]
+    chosen = names or [name for name, (layout, _) in places.items() if has_files(layout, name)]
+    if not chosen:
+        return [], list(places)
+    project = load_project()
+    models = [load_model(project, *places[name], name) for name in dict.fromkeys(chosen)]
+    missing = [] if names else [name for name in places if name not in chosen]
+    return sorted(models, key=lambda model: -model.accuracy), missing
 
 
 def _copy_reports(folder: Path, layouts: Sequence[Layout]) -> list[Page]:
