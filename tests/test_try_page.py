@@ -20,12 +20,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from pipeline.data.description import Description
 from pipeline.data.formats.idx import read_images, read_labels
-from pipeline.data.formats.images import FAINT
 from pipeline.io import InputError, write_npz
-from pipeline.predict.images import BACKGROUND_TOLERANCE, MIDDLE_GREYS, load_file
+from pipeline.predict.images import load_file
 from pipeline.predict.onnx_model import OnnxModel
 from pipeline.publish.browser_runtime import Runtime, fetch_archive
-from pipeline.publish.try_page import TEMPLATES, Candidate, choose_model, write_try_page
+from pipeline.publish.try_page import TEMPLATES, Candidate, Metadata, choose_model, script_settings, write_try_page
 from tests.helpers.browser import opened, serious_violations
 from tests.helpers.onnxruntime_web import shared_archive
 from tests.helpers.small_run import CLASSES
@@ -52,6 +51,9 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
     "of the model's size": lambda: Image.fromarray(noise(28, 28)),
     "large and light": lambda: drawn("RGB", (301, 200), "white", (200, 30, 90)),
     "small and dark": lambda: drawn("L", (9, 7), 10, 200),
+    "lit from one side": lambda: lit(drawn("RGB", (80, 61), (150, 150, 150), (20, 60, 20))),
+    "lit in patches": lambda: Image.fromarray(noise(5, 6, 3)).resize((90, 81)),
+    "of many pixels": lambda: Image.fromarray(noise(25, 31, 3)).resize((517, 463)),
     "flat": lambda: drawn("RGB", (400, 30), (90, 100, 110), (250, 250, 0)),
     "of one grey": lambda: Image.new("L", (50, 40), 190),
     "black on a transparent ground": lambda: drawn("RGBA", (90, 120), (0, 0, 0, 0), (0, 0, 0, 255)),
@@ -71,6 +73,12 @@ def drawn(mode: str, size: tuple[int, int], ground: Any, ink: Any) -> Image.Imag
     corners = [(width // 4, height // 5), (width - 3, height // 2), (width // 3, height - 3)]
     ImageDraw.Draw(image).polygon(corners, fill=ink)
     return image
+
+
+def lit(image: Image.Image) -> Image.Image:
+    """The image under light from its upper left corner."""
+    down, right = np.mgrid[-1 : 1 : image.height * 1j, -1 : 1 : image.width * 1j][..., np.newaxis]
+    return Image.fromarray((np.asarray(image) - 50 * down - 30.3 * right).clip(0, 255).astype(np.uint8))
 
 
 @pytest.fixture(scope="module")
@@ -261,8 +269,8 @@ def test_pictures_are_prepared_as_by_predict(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     description = Description(classes=CLASSES, background=background)
-    settings: dict[str, Any] = {"height": 28, "width": 24, "channels": channels, "background": background}
-    settings |= {"extent": extent, "tolerance": BACKGROUND_TOLERANCE, "middle": MIDDLE_GREYS, "faint": FAINT}
+    properties = PROPERTIES | {"width": "24", "channels": str(channels), "background": background or ""}
+    settings = script_settings(Metadata.model_validate(properties | {"content_extent": str(extent or "")}))
     page = browser.new_page()
     page.add_script_tag(path=TEMPLATES / "pixels.js")
     for name, make in PICTURES.items():

@@ -14,9 +14,9 @@ from pydantic import BaseModel, BeforeValidator, Json, PositiveInt, ValidationEr
 
 import pipeline.report.page
 from pipeline.data.dataset import load_test_split
-from pipeline.data.formats.images import FAINT
+from pipeline.data.formats.images import FAINT, OVERSAMPLED
 from pipeline.io import InputError, atomic_write
-from pipeline.predict.images import BACKGROUND_TOLERANCE, MIDDLE_GREYS
+from pipeline.predict.images import BACKGROUND_TOLERANCE, MIDDLE_GREYS, NEARLY_ALL
 from pipeline.publish.browser_runtime import CACHE, VERSION, load_runtime
 
 MAX_PARAMETERS = 100_000  # half a megabyte of the page; the models above are up to ten times as large
@@ -25,7 +25,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 REPORT_STYLE = Path(pipeline.report.page.__file__).parent / "templates/page.css"
 SCRIPTS = ["pixels.js", "try.js"]
 
-Optional = BeforeValidator(lambda text: text or None)  # metadata are texts; an empty one says that there is none
+EmptyIsNone = BeforeValidator(lambda text: text or None)  # metadata are texts; an empty one says that there is none
 
 
 class Metadata(BaseModel):
@@ -36,8 +36,8 @@ class Metadata(BaseModel):
     width: PositiveInt
     channels: PositiveInt
     class_names: Json[list[str]]
-    background: Annotated[Literal["dark", "light"] | None, Optional]
-    content_extent: Annotated[float | None, Optional]
+    background: Annotated[Literal["dark", "light"] | None, EmptyIsNone]
+    content_extent: Annotated[float | None, EmptyIsNone]
     accuracy: float
 
 
@@ -89,7 +89,7 @@ def write_try_page(path: Path, onnx_file: Path, prepared: Path, cache: Path = CA
         images=number,
         total=len(test.images),
         brush=max(2, min(shape[:2]) // 4),
-        settings=_settings(metadata),
+        settings=script_settings(metadata),
         style=Markup(style),  # noqa: S704  # the project's own
         style_hash=_hash(style),
         scripts=[Markup(one) for one in (runtime.script, script)],  # noqa: S704  # neither ends its element
@@ -123,7 +123,7 @@ def load_metadata(path: Path) -> Metadata:
         raise InputError(f"{path}: metadata {wrong['loc'][0]}: {expected}, found: {wrong['msg']}") from error
 
 
-def _settings(metadata: Metadata) -> dict[str, Any]:
+def script_settings(metadata: Metadata) -> dict[str, Any]:
     """Collect what the scripts read."""
     return {
         "classes": metadata.class_names,
@@ -134,7 +134,9 @@ def _settings(metadata: Metadata) -> dict[str, Any]:
         "extent": metadata.content_extent,
         "tolerance": BACKGROUND_TOLERANCE,
         "middle": MIDDLE_GREYS,
+        "nearlyAll": NEARLY_ALL,
         "faint": FAINT,
+        "oversampled": OVERSAMPLED,
     }
 
 

@@ -7,18 +7,23 @@ function roundEven(number) {
   return number % 1 === 0.5 && rounded % 2 ? rounded - 1 : rounded;
 }
 
-// The outermost pixels, each once: a list of values for each channel.
-function border({ height, width, channels, pixels }) {
-  const values = Array.from({ length: channels }, () => []);
+// The places of the outermost pixels, each once.
+function borderPlaces({ height, width }) {
+  const places = [];
   for (let row = 0; row < height; row++) {
     const step = row === 0 || row === height - 1 ? 1 : Math.max(1, width - 1);
-    for (let column = 0; column < width; column += step) {
-      for (let channel = 0; channel < channels; channel++) {
-        values[channel].push(pixels[(row * width + column) * channels + channel]);
-      }
-    }
+    for (let column = 0; column < width; column += step) places.push({ row, column });
   }
-  return values;
+  return places;
+}
+
+// Their values: a list for each channel.
+function border(image) {
+  const { width, channels, pixels } = image;
+  const places = borderPlaces(image);
+  return Array.from({ length: channels }, (_, channel) =>
+    places.map(({ row, column }) => pixels[(row * width + column) * channels + channel]),
+  );
 }
 
 function median(values) {
@@ -29,46 +34,66 @@ function median(values) {
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-// Draw red, green, blue and opacity, as canvases hold them, on a ground of one grey.
-function blend(rgba, ground) {
-  const colours = new Uint8Array((rgba.length / 4) * 3);
-  for (let pixel = 0; 4 * pixel < rgba.length; pixel++) {
-    const opacity = rgba[4 * pixel + 3];
+// Draw red, green, blue and opacity, as canvases hold them, on a ground of one grey, in grey or in colour.
+function blend(rgba, { height, width, channels }, ground) {
+  const pixels = new Uint8Array(height * width * channels);
+  const colour = [0, 0, 0];
+  for (let place = 0; place < height * width; place++) {
+    const opacity = rgba[4 * place + 3];
     for (let channel = 0; channel < 3; channel++) {
-      const sum = (rgba[4 * pixel + channel] * opacity + ground * (255 - opacity) + 128) * 128;
-      colours[3 * pixel + channel] = ((sum >> 8) + sum) >> 15; // the 128th part of 255
+      const sum = (rgba[4 * place + channel] * opacity + ground * (255 - opacity) + 128) * 128;
+      colour[channel] = ((sum >> 8) + sum) >> 15; // divides by 255 * 128
     }
+    if (channels === 3) [pixels[3 * place], pixels[3 * place + 1], pixels[3 * place + 2]] = colour;
+    else pixels[place] = (19595 * colour[0] + 38470 * colour[1] + 7471 * colour[2] + 0x8000) >> 16; // luma of ITU-R 601
   }
-  return colours;
+  return { height, width, channels, pixels };
+}
+
+// Divide the sides by a whole number: each new pixel is the mean of a square, at the edges of what is left of it.
+function reduce(image, factor) {
+  const { channels } = image;
+  const [height, width] = [image.height, image.width].map((side) => Math.ceil(side / factor));
+  const pixels = new Uint8Array(height * width * channels);
+  for (let place = 0; place < pixels.length; place++) {
+    const pixel = Math.floor(place / channels);
+    const [top, left] = [Math.floor(pixel / width) * factor, (pixel % width) * factor];
+    const [bottom, right] = [Math.min(top + factor, image.height), Math.min(left + factor, image.width)];
+    const count = (bottom - top) * (right - left);
+    let sum = Math.floor(count / 2);
+    for (let row = top; row < bottom; row++) {
+      for (let column = left; column < right; column++) {
+        sum += image.pixels[(row * image.width + column) * channels + (place % channels)];
+      }
+    }
+    pixels[place] = Math.floor((sum * Math.floor(2 ** 24 / count)) / 2 ** 24);
+  }
+  return { height, width, channels, pixels };
 }
 
 // The largest difference of two values of one channel.
-function range(colours) {
-  const low = [255, 255, 255];
-  const high = [0, 0, 0];
-  for (let place = 0; place < colours.length; place++) {
-    if (colours[place] < low[place % 3]) low[place % 3] = colours[place];
-    if (colours[place] > high[place % 3]) high[place % 3] = colours[place];
+function range({ channels, pixels }) {
+  const low = Array(channels).fill(255);
+  const high = Array(channels).fill(0);
+  for (let place = 0; place < pixels.length; place++) {
+    const channel = place % channels;
+    if (pixels[place] < low[channel]) low[channel] = pixels[place];
+    if (pixels[place] > high[channel]) high[channel] = pixels[place];
   }
   return Math.max(...high.map((value, channel) => value - low[channel]));
 }
 
-// An opaque image in grey or in colour. Transparent pixels become white, or black where the drawing could not be seen
-// on white.
+// An opaque image in grey or in colour. Transparent pixels become white, or black if on white nothing could be seen.
+// A large picture that is kept whole is reduced first.
 function flatten(rgba, height, width, settings) {
-  const { channels, faint } = settings;
-  let colours = blend(rgba, 255);
-  if (range(colours) < faint) {
-    const onBlack = blend(rgba, 0);
-    if (range(onBlack) >= faint) colours = onBlack;
-  }
-  if (channels === 3) return { height, width, channels, pixels: colours };
-  const pixels = new Uint8Array(height * width);
-  for (let pixel = 0; pixel < pixels.length; pixel++) {
-    const at = 3 * pixel; // the luma of ITU-R 601
-    pixels[pixel] = (19595 * colours[at] + 38470 * colours[at + 1] + 7471 * colours[at + 2] + 0x8000) >> 16;
-  }
-  return { height, width, channels, pixels };
+  const { channels, oversampled, faint, extent } = settings;
+  const wanted = oversampled * Math.max(settings.height, settings.width);
+  const factor = extent === null ? Math.max(1, Math.floor(Math.min(height, width) / wanted)) : 1;
+  const on = (ground) => reduce(blend(rgba, { height, width, channels }, ground), factor);
+  const onWhite = on(255);
+  if (range(onWhite) >= faint) return onWhite;
+  const onBlack = on(0);
+  return range(onBlack) >= faint ? onBlack : onWhite;
 }
 
 // Kernels to resample with, each with the distance at which it ends.
@@ -99,25 +124,70 @@ function weights(length, size, kernel) {
   });
 }
 
+// Resample lines of values: `lines` of them lie `next` values apart, a line's values `step` apart.
+function resample(pixels, made, lines, from, to, kernel) {
+  weights(from.length, to.length, kernel).forEach(({ first, values }, place) => {
+    for (let line = 0; line < lines; line++) {
+      const start = line * from.next + first * from.step;
+      for (let channel = 0; channel < from.channels; channel++) {
+        let sum = FIXED / 2;
+        for (let at = 0; at < values.length; at++) sum += values[at] * pixels[start + at * from.step + channel];
+        made[line * to.next + place * to.step + channel] = Math.floor(sum / FIXED);
+      }
+    }
+  });
+}
+
 // Resample first along rows, then along columns, and round after each.
 function resize(image, height, width, kernel) {
   const { channels } = image;
-  const pass = (pixels, lines, length, size, index) => {
-    const made = new Uint8ClampedArray(lines * size * channels);
-    weights(length, size, kernel).forEach(({ first, values }, place) => {
-      for (let line = 0; line < lines; line++) {
-        for (let channel = 0; channel < channels; channel++) {
-          let sum = FIXED / 2;
-          values.forEach((weight, step) => (sum += weight * pixels[index(line, first + step, length) + channel]));
-          made[index(line, place, size) + channel] = Math.floor(sum / FIXED);
-        }
-      }
-    });
-    return made;
-  };
-  const narrow = pass(image.pixels, image.height, image.width, width, (row, column, count) => (row * count + column) * channels);
-  const pixels = pass(narrow, width, image.height, height, (column, row) => (row * width + column) * channels);
+  const row = { length: image.width, next: image.width * channels, step: channels, channels };
+  const newRow = { length: width, next: width * channels, step: channels };
+  const narrow = new Uint8ClampedArray(image.height * width * channels);
+  resample(image.pixels, narrow, image.height, row, newRow, kernel);
+  const column = { length: image.height, next: channels, step: width * channels, channels };
+  const pixels = new Uint8ClampedArray(height * width * channels);
+  resample(narrow, pixels, width, column, { ...column, length: height }, kernel);
   return { height, width, channels, pixels: Uint8Array.from(pixels) };
+}
+
+// Whether nearly all values of the border are background, given what they differ by from it, a list for each channel.
+function isPlain(differences, { tolerance, nearlyAll }) {
+  const near = differences[0].filter((_, place) => differences.every((values) => Math.abs(values[place]) <= tolerance));
+  return near.length >= nearlyAll * differences[0].length;
+}
+
+// Remove light that falls off to one side: level the plane that fits the border's values best, if that makes nearly all
+// of the border background.
+function evenLight(image, settings) {
+  const { height, width, channels, pixels } = image;
+  const edge = border(image);
+  const differences = edge.map((values) => {
+    const middle = median(values);
+    return values.map((value) => value - middle);
+  });
+  if (isPlain(differences, settings) || Math.min(height, width) < 2) return image;
+  const down = Array.from({ length: height }, (_, row) => (2 * row) / (height - 1) - 1);
+  const right = Array.from({ length: width }, (_, column) => (2 * column) / (width - 1) - 1);
+  const places = borderPlaces(image);
+  const rows = places.map(({ row }) => down[row]);
+  const columns = places.map(({ column }) => right[column]);
+  const product = (one, other) => one.reduce((sum, value, place) => sum + value * other[place], 0);
+  // A border is the same on both sides of the middle, so that each slope is found by itself.
+  const slope = (values, direction) => product(values, direction) / product(direction, direction);
+  const planes = edge.map((values) => [slope(values, rows), slope(values, columns), mean(values)]);
+  const rests = edge.map((values, channel) => {
+    const [downward, rightward, middle] = planes[channel];
+    return values.map((value, place) => value - downward * rows[place] - rightward * columns[place] - middle);
+  });
+  if (!isPlain(rests, settings)) return image;
+  const levelled = new Uint8ClampedArray(pixels.length); // which rounds a half to the even neighbour, as NumPy does
+  for (let place = 0; place < pixels.length; place++) {
+    const [downward, rightward] = planes[place % channels];
+    const pixel = Math.floor(place / channels);
+    levelled[place] = pixels[place] - downward * down[Math.floor(pixel / width)] - rightward * right[pixel % width];
+  }
+  return { height, width, channels, pixels: Uint8Array.from(levelled) };
 }
 
 // The smallest rectangle outside of which all pixels are as the border; everything if nothing differs.
@@ -125,14 +195,16 @@ function contentBox(image, tolerance) {
   const { height, width, channels, pixels } = image;
   const ground = border(image).map(median);
   let [top, left, bottom, right] = [height, width, 0, 0];
-  pixels.forEach((value, place) => {
-    if (Math.abs(value - ground[place % channels]) <= tolerance) return;
-    const pixel = Math.floor(place / channels);
-    const row = Math.floor(pixel / width);
-    const column = pixel % width;
-    [top, bottom] = [Math.min(top, row), Math.max(bottom, row + 1)];
-    [left, right] = [Math.min(left, column), Math.max(right, column + 1)];
-  });
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const at = (row * width + column) * channels;
+      if (ground.every((value, channel) => Math.abs(pixels[at + channel] - value) <= tolerance)) continue;
+      if (row < top) top = row;
+      if (column < left) left = column;
+      if (column >= right) right = column + 1;
+      bottom = row + 1;
+    }
+  }
   return bottom ? { top, left, bottom, right } : { top: 0, left: 0, bottom: height, right: width };
 }
 
@@ -183,7 +255,7 @@ const inverse = (pixels) => pixels.map((value) => 255 - value);
 // The image that the model takes, and what was done: whether it was fitted and inverted, and the grey of its border.
 function prepare(image, settings) {
   const fitted = image.height !== settings.height || image.width !== settings.width;
-  if (fitted) image = settings.extent === null ? fitAll(image, settings) : fitContent(image, settings);
+  if (fitted) image = settings.extent === null ? fitAll(image, settings) : fitContent(evenLight(image, settings), settings);
   const grey = mean(border(image).flat());
   const background = grey > 127.5 ? "light" : "dark";
   const inverted = settings.background !== null && settings.background !== background;
