@@ -591,6 +591,12 @@ def test_a_model_with_another_output_is_refused(tmp_path: Path) -> None:
         OnnxModel(tmp_path / "model.onnx", 10)
 
 
+def test_a_model_of_images_that_no_file_holds_is_refused(tmp_path: Path) -> None:
+    write_onnx(tmp_path / "model.onnx", np.zeros((2 * 784, 10), np.float32), channels=2)
+    with pytest.raises(InputError, match=r"model.onnx: found .*28, 28, 2.*, 1 or 3 channels"):
+        OnnxModel(tmp_path / "model.onnx", 10)
+
+
 def test_weights_in_another_file_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "secret").write_bytes(weights_of(0).tobytes())

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from pipeline.data.formats.images import MODES
 from pipeline.data.messages import printable
 from pipeline.io import InputError, require_output
 from pipeline.predict.images import Example, Images
@@ -64,9 +65,9 @@ class OnnxModel:
             case [
                 ("pixels", "tensor(float)", [_, int() as height, int() as width, int() as channels]),
                 ("probabilities", "tensor(float)", [_, int() as classes]),
-            ]:
+            ] if channels in MODES:
                 return (height, width, channels), classes
-        expected = "float pixels (n, height, width, channels) and probabilities (n, classes)"
+        expected = "float pixels (n, height, width, 1 or 3 channels) and probabilities (n, classes)"
         raise InputError(f"{printable(path)}: found {found}, expected {expected}")
 
     def predict(self, images: Images) -> Probabilities:

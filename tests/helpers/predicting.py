@@ -37,14 +37,14 @@ def weights_of(seed: int, classes: int = 10, scale: float = 0.001) -> Probabilit
     return generator.normal(scale=scale, size=(784, classes)).astype(np.float32)
 
 
-def write_onnx(path: Path, weights: Probabilities, output: str = "probabilities") -> None:
+def write_onnx(path: Path, weights: Probabilities, output: str = "probabilities", channels: int = 1) -> None:
     """Write a network of one softmax layer with the inputs and outputs of the models that training writes."""
     nodes = [
         helper.make_node("Flatten", ["pixels"], ["flat"]),
         helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
         helper.make_node("Softmax", ["logits"], [output]),
     ]
-    pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 28, 28, 1])
+    pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 28, 28, channels])
     probabilities = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", weights.shape[1]])
     graph = helper.make_graph(
         nodes, "network", [pixels], [probabilities], [numpy_helper.from_array(weights, "weights")]
