@@ -26,15 +26,27 @@ Measure = Callable[[Images], npt.NDArray[np.floating]]
 """Return how far each image is from the data: larger is farther."""
 
 
-def photographs_markdown(examples: Mapping[str, Example], model: OnnxModel, classes: list[str], far: Measure) -> str:
-    """Format the answers for photographs, by the class that each shows, and count those that are right."""
+def photographs_markdown(
+    examples: Mapping[str, Example], model: OnnxModel, classes: list[str], detector: OutlierDetector
+) -> str:
+    """Format the answers for photographs, by the class that each shows, and count those that are right.
+
+    Args:
+        examples: A photograph of each class, by the class's name.
+        model: The model that answers.
+        classes: The names of its classes.
+        detector: Finds those that are far from the data.
+
+    Returns:
+        A table in Markdown, and a sentence.
+    """
     rows = []
     for actual, example in examples.items():
         (probabilities,) = model.predict(example.pixels[np.newaxis])
         best = int(probabilities.argmax())
-        is_far = "far" if far(example.pixels[np.newaxis])[0] else ""
+        far = "far" if detector.is_far(example.pixels) else ""
         rows.append(
-            {"It shows": actual, "Predicted": classes[best], "Probability": f"{probabilities[best]:.0%}", "": is_far}
+            {"It shows": actual, "Predicted": classes[best], "Probability": f"{probabilities[best]:.0%}", "": far}
         )
     right = sum(row["It shows"] == row["Predicted"] for row in rows)
     return f"{markdown(rows)}\n{right} of {len(rows)} are right.\n"
@@ -86,9 +98,7 @@ def measure(data: Arrays, description: Description, model: OnnxModel) -> str:
         "the model's probability": lambda images: -model.predict(images).max(axis=1),
     }
     kinds = draw_kinds(data, np.stack([example.pixels for example in examples.values()]))
-    photographs = photographs_markdown(
-        examples, model, classes, lambda images: detector.errors(images) > detector.threshold
-    )
+    photographs = photographs_markdown(examples, model, classes, detector)
     return f"{photographs}\n{measures_markdown(measures, test[1::2], kinds)}"
 
 
