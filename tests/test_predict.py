@@ -591,6 +591,11 @@ def test_a_model_with_another_output_is_refused(tmp_path: Path) -> None:
         OnnxModel(tmp_path / "model.onnx", 10)
 
 
+def test_a_system_that_names_no_cpus_of_a_process_will_do(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.sched_getaffinity")  # as on macOS
+    assert OnnxModel(trained.folder / ONNX).classes == 10
+
+
 def test_a_model_of_images_that_no_file_holds_is_refused(tmp_path: Path) -> None:
     write_onnx(tmp_path / "model.onnx", np.zeros((2 * 784, 10), np.float32), channels=2)
     with pytest.raises(InputError, match=r"model.onnx: found .*28, 28, 2.*, 1 or 3 channels"):
