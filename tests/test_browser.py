@@ -329,9 +329,10 @@ def test_the_curves_of_any_models_lie_over_each_other(page: Page) -> None:
 def test_nothing_serious_bars_anyone(request: pytest.FixtureRequest, fixture: str) -> None:
     page: Page = request.getfixturevalue(fixture)
     page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
+    assert serious_violations(page) == []
     for name in MODELS:
         page.select_option("#model", label=name)
-        assert serious_violations(page) == []
+        assert serious_violations(page, "#one") == []  # a choice redraws nothing else
 
 
 def test_the_dark_page_is_dark(page: Page, dark_page: Page) -> None:
