@@ -5,18 +5,18 @@ from base64 import b64encode
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-import onnx
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from pydantic import BaseModel, BeforeValidator, Json, PositiveInt, ValidationError
 
 import pipeline.report.page
 from pipeline.data.dataset import load_test_split
 from pipeline.data.formats.images import FAINT, OVERSAMPLED
 from pipeline.io import InputError, atomic_write
 from pipeline.predict.images import BACKGROUND_TOLERANCE, MIDDLE_GREYS, NEARLY_ALL
+from pipeline.predict.metadata import Metadata, read_metadata
+from pipeline.predict.onnx_model import OnnxModel
 from pipeline.publish.browser_runtime import CACHE, VERSION, load_runtime
 
 MAX_PARAMETERS = 100_000  # half a megabyte of the page; the models above are up to ten times as large
@@ -24,21 +24,6 @@ MAX_IMAGE_BYTES = 12_000_000  # of test images before compression, so that the p
 TEMPLATES = Path(__file__).parent / "templates"
 REPORT_STYLE = Path(pipeline.report.page.__file__).parent / "templates/page.css"
 SCRIPTS = ["pixels.js", "try.js"]
-
-EmptyIsNone = BeforeValidator(lambda text: text or None)  # metadata are texts; an empty one says that there is none
-
-
-class Metadata(BaseModel):
-    """What the page reads from the metadata of a published model. The file may hold more."""
-
-    name: str
-    height: PositiveInt
-    width: PositiveInt
-    channels: PositiveInt
-    class_names: Json[list[str]]
-    background: Annotated[Literal["dark", "light"] | None, EmptyIsNone]
-    content_extent: Annotated[float | None, EmptyIsNone]
-    accuracy: float
 
 
 class Candidate(NamedTuple):
@@ -72,10 +57,10 @@ def write_try_page(path: Path, onnx_file: Path, prepared: Path, cache: Path = CA
     Raises:
         InputError: A file is absent, damaged, or does not fit the other; or ONNX Runtime Web cannot be downloaded.
     """
-    metadata, test = load_metadata(onnx_file), load_test_split(prepared)
-    shape = (metadata.height, metadata.width, metadata.channels)
-    if test.images.shape[1:] != shape:
-        found, expected = (" × ".join(map(str, sizes)) for sizes in (test.images.shape[1:], shape))
+    model, test = OnnxModel(onnx_file), load_test_split(prepared)
+    metadata = read_metadata(model.metadata, model.classes, onnx_file)
+    if test.images.shape[1:] != model.shape:
+        found, expected = (" × ".join(map(str, sizes)) for sizes in (test.images.shape[1:], model.shape))
         raise InputError(f"{prepared}: found test images of {found} values, expected {expected} as {onnx_file} takes")
     number = min(len(test.images), MAX_IMAGE_BYTES // test.images[0].nbytes)
     runtime = load_runtime(cache)
@@ -86,10 +71,12 @@ def write_try_page(path: Path, onnx_file: Path, prepared: Path, cache: Path = CA
         "try.html.j2"
     ).render(
         model=metadata,
+        shape=model.shape,
+        accuracy=float(model.metadata["accuracy"]),
         images=number,
         total=len(test.images),
-        brush=max(2, min(shape[:2]) // 4),
-        settings=script_settings(metadata),
+        brush=max(2, min(model.shape[:2]) // 4),
+        settings=script_settings(model.shape, metadata),
         style=Markup(style),  # noqa: S704  # the project's own
         style_hash=_hash(style),
         scripts=[Markup(one) for one in (runtime.script, script)],  # noqa: S704  # neither ends its element
@@ -106,30 +93,14 @@ def write_try_page(path: Path, onnx_file: Path, prepared: Path, cache: Path = CA
         temporary.write_text(page, encoding="utf-8")
 
 
-def load_metadata(path: Path) -> Metadata:
-    """Load the metadata of a published model.
-
-    Raises InputError if the file is no ONNX model, or says nothing of its classes and images.
-    """
-    try:
-        properties = {found.key: found.value for found in onnx.load(path).metadata_props}
-    except Exception as error:  # protobuf's errors have no base class of their own
-        raise InputError(f"{path}: expected a model in ONNX format, found: {error}") from error
-    try:
-        return Metadata.model_validate(properties)
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        expected = "expected as `python -m pipeline publish` writes it"
-        raise InputError(f"{path}: metadata {wrong['loc'][0]}: {expected}, found: {wrong['msg']}") from error
-
-
-def script_settings(metadata: Metadata) -> dict[str, Any]:
-    """Collect what the scripts read."""
+def script_settings(shape: tuple[int, int, int], metadata: Metadata) -> dict[str, Any]:
+    """Collect what the scripts read: a model's images (height, width, channels) and classes, and how files are read."""
+    height, width, channels = shape
     return {
         "classes": metadata.class_names,
-        "height": metadata.height,
-        "width": metadata.width,
-        "channels": metadata.channels,
+        "height": height,
+        "width": width,
+        "channels": channels,
         "background": metadata.background,
         "extent": metadata.content_extent,
         "tolerance": BACKGROUND_TOLERANCE,
