@@ -1,6 +1,8 @@
 """The statements and commands of the README hold."""
 
+import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -90,6 +92,30 @@ def test_the_daily_commands_work_as_typed(installed: Clone) -> None:
     assert len(differences) <= 12
     assert re.search(r"^ +Experiment .* metrics/candidate\.json:test\.accuracy +params\.yaml:model", printed, re.M)
     assert max(map(len, printed.splitlines())) <= 160
+
+
+def test_ctrl_c_in_a_training_says_how_to_go_on(installed: Clone) -> None:
+    installed.change("models.mlp.epochs", 3000)
+    metrics = (installed.folder / "metrics/mlp.json").read_bytes()
+    command = ["make", "quickstart", "FIRST=mlp"]
+    with subprocess.Popen(
+        command,
+        cwd=installed.folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as make:
+        assert make.stderr
+        assert any(line.startswith("mlp, seed 0: epoch ") for line in make.stderr)
+        os.killpg(make.pid, signal.SIGINT)  # as a terminal does
+        _, ours, *others = [line for line in make.stderr.read().splitlines() if not line.startswith("mlp, seed 0: ")]
+    assert ours == "interrupted; run the same command again to continue, nothing finished is lost"
+    assert [line.partition(":")[0] for line in others if line] == ["ERROR", "make"]
+    assert (installed.folder / "metrics/mlp.json").read_bytes() == metrics
+    live = (installed.folder / "dvclive/mlp/0/report.html").read_text()
+    assert "https://cdn.jsdelivr.net/npm/vega@" in live, "docs/troubleshooting.md says that it needs a network"
 
 
 def test_make_repro_trains_several_models_at_a_time() -> None:
