@@ -45,8 +45,10 @@ def add_schema(commands: "_SubParsersAction[ArgumentParser]") -> None:
 
 
 def run_schema(_: Namespace) -> None:
-    """Write all schemas and name their files."""
+    """Write the schema beside each parameter file that is there, and name it."""
     for path, model in SCHEMAS.items():
+        if not path.with_name("params.yaml").exists():  # a project may do without the frontier
+            continue
         with atomic_write(path) as temporary:
             temporary.write_text(json_schema(model), encoding="utf-8")
         print(path)

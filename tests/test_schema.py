@@ -2,6 +2,7 @@
 
 import json
 import re
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from ruamel.yaml import YAML
 
 from pipeline.config import PARAMS
 from pipeline.config_models import Recipe
-from pipeline.schema import SCHEMAS, json_schema
+from pipeline.schema import SCHEMAS, json_schema, run_schema
 
 FILES = [PARAMS, Path("frontier/params.yaml"), *sorted(Path("configs").glob("*.yaml"))]
 MISTAKES: list[tuple[str, str, Any]] = [
@@ -53,6 +54,13 @@ def load(path: Path) -> Any:
 def test_schemas_are_those_that_the_command_writes(path: Path) -> None:
     Draft202012Validator.check_schema(json.loads(path.read_text()))
     assert path.read_text() == json_schema(SCHEMAS[path]), "run `python -m pipeline schema`"
+
+
+def test_the_command_writes_beside_parameter_files_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").touch()
+    run_schema(Namespace())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["params.schema.json", "params.yaml"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
