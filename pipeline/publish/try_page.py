@@ -67,9 +67,8 @@ def write_try_page(path: Path, onnx_file: Path, prepared: Path, cache: Path = CA
     style = "\n".join(file.read_text(encoding="utf-8") for file in (REPORT_STYLE, TEMPLATES / "try.css"))
     script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    page = environment.get_template(
-        "try.html.j2"
-    ).render(
+    template = environment.get_template("try.html.j2")
+    page = template.render(
         model=metadata,
         shape=model.shape,
         accuracy=float(model.metadata["accuracy"]),
