@@ -18,6 +18,7 @@ IMAGES = ROOT / "tests" / "data"
 OUTSIDE_MAKE = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
 ENVIRONMENT = OUTSIDE_MAKE | {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "PYTHONPATH": str(Path(__file__).parent / "environment"),
     **{f"GIT_{role}_{key}": "tests@example.org" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")},
 }
 
