@@ -5,6 +5,7 @@ default and nothing is converted. So an edit of it cannot change a result, and n
 ``config*`` as a dependency.
 """
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,8 +87,10 @@ class Config(Pipeline):
 def load_config(path: Path = PARAMS) -> Config:
     """Load all of ``params.yaml``, whatever the caller needs of it, so that a mistake anywhere stops every stage.
 
-    Raises InputError that names file, line, key, what was found and what is allowed, for each mistake.
+    Raises InputError that names file, line, key, what was found and what is allowed, for each mistake; and on Windows.
     """
+    if sys.platform == "win32":
+        raise InputError("Windows: run it in WSL, the Windows Subsystem for Linux; native Windows is not supported")
     return load_settings(path, Config, "the parameters")
 
 

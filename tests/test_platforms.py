@@ -47,11 +47,16 @@ def test_the_makefile_suits_the_make_of_macos() -> None:
     assert "SHELL := /bin/bash" in makefile, "make 3.81 passes an exported PATH only through a shell that is set"
 
 
+ON_WINDOWS = (
+    "import sys, pipeline.config as config, pipeline.io as io; sys.platform = 'win32'; io.run(config.load_config)"
+)
+
+
 @pytest.mark.parametrize(
     "command",
     [
         ["make", "--dry-run", "setup", "OS=Windows_NT"],
-        [sys.executable, "-c", "import sys; sys.platform = 'win32'; import pipeline"],
+        [sys.executable, "-c", ON_WINDOWS],
     ],
     ids=["make", "python"],
 )
