@@ -9,8 +9,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from benchmarks.comparison import least
-from benchmarks.page import commit, markdown, put_into_page
-from benchmarks.training import ROUNDS, describe_networks, make_task, time_training
+from benchmarks.page import ROUNDS, commit, markdown, put_into_page
+from benchmarks.training import describe_networks, make_task, time_training
 from pipeline.config import find_model
 from pipeline.io import read_json, require_output, run, write_csv
 

@@ -9,8 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from benchmarks.page import commit, markdown, put_into_page
-from benchmarks.training import ROUNDS
+from benchmarks.page import ROUNDS, commit, markdown, put_into_page
 from pipeline.io import InputError, run, write_csv
 from pipeline.programs import environment
 
@@ -44,6 +43,18 @@ def time_repro(folder: Path) -> float:
     return time.perf_counter() - start
 
 
+def clone_here(folder: Path) -> None:
+    """Clone this repository as it lies here, uncommitted changes too, without what DVC keeps."""
+    here = Path()
+    command(here, "git", "clone", "--quiet", ".", str(folder))
+    listed = command(here, "git", "ls-files", "-z", "--modified", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
+        (folder / name).unlink(missing_ok=True)
+        if Path(name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(name, folder / name)
+
+
 def clone_up_to_date(folder: Path) -> None:
     """Clone this repository as it lies here, uncommitted changes too, with its results.
 
@@ -53,13 +64,7 @@ def clone_up_to_date(folder: Path) -> None:
     status = command(here, "dvc", "status")
     if "up to date" not in status:
         raise InputError(f"dvc status: found changes; run `dvc repro` first\n{status}")
-    command(here, "git", "clone", "--quiet", ".", str(folder))
-    listed = command(here, "git", "ls-files", "-z", "--modified", "--others", "--exclude-standard")
-    for name in filter(None, listed.split("\0")):
-        (folder / name).unlink(missing_ok=True)
-        if Path(name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(name, folder / name)
+    clone_here(folder)
     command(folder, "dvc", "cache", "dir", "--local", command(here, "dvc", "cache", "dir").strip())
     command(folder, "dvc", "checkout")
     command(folder, "dvc", "repro")

@@ -11,6 +11,7 @@ import pandas as pd
 from pipeline.io import atomic_write
 
 PAGE = Path("benchmarks/README.md")
+ROUNDS = 5  # by default
 
 
 def put_into_page(name: str, text: str, page: Path = PAGE) -> None:

@@ -18,7 +18,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from benchmarks.comparison import comparison_figure, comparison_markdown
-from benchmarks.page import commit, put_into_page
+from benchmarks.page import ROUNDS, commit, put_into_page
 from pipeline.config import Config, load_config, load_published
 from pipeline.config_models import ModelConfig
 from pipeline.data.dataset import Split, load_dataset
@@ -27,7 +27,6 @@ from pipeline.io import InputError, require_output, run, write_csv, write_npz
 from pipeline.report.figures.style import write_png
 from pipeline.training.sampler import batch_size_of
 
-ROUNDS = 5
 MIN_BATCHES = 20  # counted: by more images per epoch or, where all are too few, by several epochs
 PAUSE = 1.0  # seconds before a training, in which the process before it ends
 INSTALL_PYTORCH = "python -m venv .torch && .torch/bin/pip install torch==2.13.0 numpy"

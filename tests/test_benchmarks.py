@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from benchmarks.accuracy import accuracy_markdown, share, share_range
 from benchmarks.comparison import comparison_figure, comparison_markdown, geometric_mean, ratio, ratio_range
+from benchmarks.first_minutes import SHOW, Figure, first_minutes_markdown, gigabytes
 from benchmarks.orchestration import (
     ONE_STAGE,
     OURS,
@@ -87,6 +89,21 @@ def test_orchestration_compares_the_least_runs() -> None:
     assert "ratio of the least is 2.00" in text
 
 
+def test_first_minutes_stand_beside_their_targets() -> None:
+    figures = [Figure("setup", 41.26, None, "s"), Figure("ratio", 1.5, 2, ""), Figure("size", 2.39, 2.1, "GB")]
+    table = first_minutes_markdown(pd.DataFrame(map(asdict, figures)))
+    rows = [cells(table, f"| {figure.name}") for figure in figures]
+    assert rows == [["setup", "41 s", "–"], ["ratio", "1.5", "2"], ["size", "2.4 GB", "2.1 GB"]]
+    assert SHOW in Path("README.md").read_text(encoding="utf-8")
+
+
+def test_a_file_with_two_names_takes_its_space_once(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_bytes(bytes(2**20))
+    (tmp_path / "link").hardlink_to(tmp_path / "folder" / "file")
+    assert gigabytes(tmp_path) == pytest.approx(2**20 / 1e9, rel=0.1)
+
+
 @pytest.mark.slow
 def test_a_repository_of_one_stage_is_up_to_date(tmp_path: Path) -> None:
     make_one_stage_repository(tmp_path)
@@ -109,11 +126,12 @@ def test_a_table_replaces_the_one_before(tmp_path: Path) -> None:
         ("training", comparison_markdown),
         ("accuracy", accuracy_markdown),
         ("orchestration", orchestration_markdown),
+        ("first_minutes", first_minutes_markdown),
     ],
 )
 def test_the_page_shows_the_committed_measurements(name: str, to_markdown: Callable[[pd.DataFrame], str]) -> None:
     table = to_markdown(pd.read_csv(PAGE.parent / f"{name}.csv"))
-    assert f"<!-- {name} -->\n\n{table}\nMeasured at commit " in PAGE.read_text(encoding="utf-8")
+    assert f"<!-- {name.replace('_', ' ')} -->\n\n{table}\nMeasured at commit " in PAGE.read_text(encoding="utf-8")
 
 
 def test_the_training_benchmark_writes_page_figure_and_rows(clone: Clone) -> None:
