@@ -245,6 +245,7 @@ def results(source: Source) -> list[Result]:
     return list(source.results)
 
 
+@pytest.mark.slow  # draws all figures twice
 def test_equal_figures_give_equal_bytes(dataset: Dataset, results: list[Result], tmp_path: Path) -> None:
     written = []
     for folder in (tmp_path / "first", tmp_path / "second"):
