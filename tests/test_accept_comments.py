@@ -1,5 +1,6 @@
 """`make accept-comments`: what cannot change a result costs no training, and nothing else is let through."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -116,6 +117,47 @@ def test_an_edited_result_is_not_accepted(toy: Clone, capsys: pytest.CaptureFixt
     (toy.folder / "metrics/a.json").write_text('{"accuracy": 1}')
     main()
     assert "left for dvc repro: train@a: metrics/a.json is not what the stage wrote" in capsys.readouterr().out
+
+
+@pytest.fixture
+def imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
+    """One stage that imports ``ours.io`` through another module, and depends on the whole folder ``ours``."""
+    (tmp_path / "ours").mkdir()
+    for name, text in CODE.items():
+        (tmp_path / name.replace("code", "ours")).write_text(text)
+    (tmp_path / "ours/score.py").write_text(
+        "def main():\n    from .io import read\n    open('out', 'w').write(str(read()))"
+    )
+    (tmp_path / "run.py").write_text("import ours.score as score\nscore.main()\n")
+    (tmp_path / "dvc.yaml").write_text("stages: {score: {cmd: python -m run, deps: [ours, run.py], outs: [out]}}\n")
+    monkeypatch.chdir(tmp_path)
+    toy = Clone(tmp_path)
+    toy.run("git", "init", "--quiet")
+    toy.run("dvc", "init", "--quiet")
+    for ignored in (".dvcignore", ".gitignore"):
+        (tmp_path / ignored).write_text("__pycache__/\n")
+    toy.run("dvc", "repro", "--quiet")
+    toy.commit("Results")
+    return toy
+
+
+def test_code_that_a_stage_does_not_import_is_accepted(imports: Clone) -> None:
+    imports.replace("ours/fit.py", "return 1", "return 2")
+    (imports.folder / "ours/new.py").write_text("NEW = 1")
+    main()
+    assert imports.dvc("repro") == NOTHING
+    imports.replace("ours/io.py", "LIMIT = 1", "LIMIT = 2")
+    with pytest.raises(InputError, match=r"nothing was accepted; .*\n  ours/io.py: LIMIT \(for example score\)"):
+        main()
+
+
+def test_results_are_accepted_where_no_cache_has_them(imports: Clone) -> None:
+    shutil.rmtree(imports.folder / ".dvc/cache")
+    (imports.folder / "out").unlink()
+    imports.replace("ours/io.py", "Return one", "Return 1")
+    main()
+    status = json.loads(imports.run("dvc", "status", "--json"))
+    assert status == {"score": [{"changed outs": {"out": "not in cache"}}]}
 
 
 @given(st.lists(st.sampled_from(["A = 1", "def f(): return 1", "import os", "if A: B = 2", "class C: D = 1"])))

@@ -1,17 +1,31 @@
-"""Tell DVC that results stay valid after an edit of comments, formatting or docstrings: `make accept-comments`.
+"""Tell DVC that results stay valid after an edit that cannot change them: `make accept-comments`.
 
-Each changed code dependency is compared with the version that gave the results. If nothing else has changed, the lock
-files are updated without running a stage. If something has, nothing is done, and the exit status is 2.
+Each changed code dependency is compared with the version that gave the results. Comments, formatting, docstrings and
+modules that a stage does not import do not count. If nothing else has changed, the lock files are updated without
+running a stage, also where outputs are in no cache. If something has, nothing is done, and the exit status is 2.
 """
 
 import json
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from posixpath import join, normpath
 from typing import Any
 
+from dvc.utils.serialize import modify_yaml
+
 from pipeline.io import InputError, run
-from pipeline.programs import dvc
-from pipeline.review.code_changes import find_code_changes, list_files
-from pipeline.review.staleness import Locks, describe_changes, list_stages, read_locks
+from pipeline.programs import dvc, git
+from pipeline.review.code_changes import find_code_changes, hash_files, hash_folder, list_files
+from pipeline.review.staleness import (
+    FITS,
+    Locks,
+    describe_changes,
+    judge_dependencies,
+    list_stages,
+    lock_of,
+    read_locks,
+)
 
 
 def main() -> None:
@@ -21,8 +35,9 @@ def main() -> None:
     """
     status: dict[str, list[Any]] = json.loads(dvc("status", "--json"))
     stages = list_stages()
-    now, committed = (read_locks(stages, commit) for commit in (None, "HEAD"))
-    accepted, left = [], []
+    now, committed = (read_locks(stages, commit) for commit in (None, git("rev-parse", "HEAD").strip()))
+    accepted: dict[str, set[str]] = {}  # changed code by stage
+    left = []
     refused: dict[str, str] = {}  # an example of a stage by what changed
     for stage, entries in status.items():
         if stage not in now.entries:
@@ -30,20 +45,24 @@ def main() -> None:
         code = {path for path in _changed(entries) if any(file.endswith(".py") for file in list_files(path))}
         for path in sorted(code):
             refused = dict.fromkeys(_changes(stage, path, now, committed), stage) | refused
-        others = list(describe_changes(stage, entries, code))
-        if code and not others and not _lacks_output(entries):
-            accepted.append(stage)
-        elif code:
-            reasons = ", ".join(f"{reason.subject} {reason.state}" for reason in others) or "outputs are absent"
-            left.append(f"{stage}: {reasons}")
+        if code:
+            verdicts = judge_dependencies(stage, now, entries, code)
+            written_again = {path: verdict for path, verdict in verdicts.items() if verdict != FITS}
+            others = [
+                f"{reason.subject} {reason.state}" for reason in describe_changes(stage, entries, code | set(verdicts))
+            ]
+            others += [f"{path} {verdict}" for path, verdict in written_again.items()]
+            if others:
+                left.append(f"{stage}: {', '.join(others)}")
+            else:
+                accepted[stage] = code
     if refused:
         raise InputError(
             "these changes can change results, so nothing was accepted; run `dvc repro`, "
             "or `dvc repro --single-item STAGE` for these stages and try again\n"
             + "\n".join(f"  {change} (for example {stage})" for change, stage in refused.items())
         )
-    if accepted:
-        dvc("commit", "--force", *accepted)
+    _accept(accepted, {stage: stages[stage].folder for stage in accepted})
     print(f"accepted for {len(accepted)} stages; commit dvc.lock" if accepted else "nothing to accept")
     for line in left:
         print(f"left for dvc repro: {line}")
@@ -55,20 +74,43 @@ def _changed(entries: list[Any]) -> list[str]:
     return [path for deps in found for path, state in deps.items() if isinstance(state, str)]
 
 
-def _lacks_output(entries: list[Any]) -> bool:
-    return any("deleted" in entry["changed outs"].values() for entry in entries if "changed outs" in entry)
-
-
 def _changes(stage: str, path: str, now: Locks, committed: Locks) -> Iterator[str]:
     """Yield what has changed in the code at `path` since the version that gave the stage's results."""
     for locks in (now, committed):  # committed: where comments were accepted, and edited again before a commit
         entry = locks.entries.get(stage)
         if entry and path in entry.deps and entry.outs == now.entries[stage].outs:
-            changes = find_code_changes(path, entry.deps[path].md5)
+            changes = find_code_changes(path, entry.deps[path].md5, now.imports(stage))
             if changes is not None:
                 yield from changes
                 return
     yield f"{path}: no commit has the version that gave the results"
+
+
+def _accept(accepted: Mapping[str, Collection[str]], folders: Mapping[str, str]) -> None:
+    """Write the hashes of changed code into the lock files. `dvc commit` would refuse where outputs are absent.
+
+    Args:
+        accepted: Files and folders by the full name of the stage.
+        folders: The folder that a stage's paths begin in.
+    """
+    by_lock: dict[str, list[str]] = defaultdict(list)
+    for stage in accepted:
+        by_lock[lock_of(stage)].append(stage)
+    recorded = {path: _record(path) for path in set().union(*accepted.values())}
+    for lock, stages in by_lock.items():
+        with modify_yaml(lock) as content:
+            for stage in stages:
+                for dep in content["stages"][stage.rpartition(":")[2]]["deps"]:
+                    dep.update(recorded.get(normpath(join(folders[stage], dep["path"])), {}))
+
+
+def _record(path: str) -> dict[str, str | int]:
+    """Return what DVC records of a file or folder."""
+    files = hash_files(list_files(path))
+    size = sum(Path(file).stat().st_size for file in files)
+    if path in files:
+        return {"md5": files[path], "size": size}
+    return {"md5": hash_folder(path, files), "size": size, "nfiles": len(files)}
 
 
 if __name__ == "__main__":

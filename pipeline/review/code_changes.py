@@ -6,7 +6,8 @@ wrote the lock, or whether the working tree has changed since.
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -18,15 +19,17 @@ from pipeline.io import InputError
 from pipeline.programs import git, git_bytes
 
 COMMITS = 100  # how far back a version of the code is searched
+MODULE = re.compile(r"python3? -m ([\w.]+)(?: .*)?")  # a command whose imports are known
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-def find_code_changes(path: str, md5: str) -> list[str] | None:
+def find_code_changes(path: str, md5: str, imported: Container[str] | None = None) -> list[str] | None:
     """Compare a dependency that git tracks with its version of hash `md5`.
 
     Args:
         path: A file, or a folder that stands for its files.
         md5: The hash that ``dvc.lock`` records for it.
+        imported: The modules that a stage imports. Of a folder, no other module counts. None counts all.
 
     Returns:
         What changed, such as ``pipeline/io.py: write_json``, less comments, formatting and docstrings of Python files.
@@ -38,6 +41,8 @@ def find_code_changes(path: str, md5: str) -> list[str] | None:
     present = {file: Path(file).read_bytes() for file in list_files(path)}
     changes = []
     for file in sorted(recorded | present):
+        if file != path and file.endswith(".py") and imported is not None and file not in imported:
+            continue
         if file not in present:
             changes.append(f"{file}: the file is gone")
         elif file not in recorded:
@@ -47,6 +52,54 @@ def find_code_changes(path: str, md5: str) -> list[str] | None:
         elif _blob(recorded[file]) != present[file]:
             changes.append(f"{file}: the file is not Python")
     return changes
+
+
+def imported_files(command: str, folder: str) -> frozenset[str] | None:
+    """Return the Python files that a stage imports, directly or through others, if its command is ``python -m MODULE``.
+
+    Imports inside functions count. What code imports by a name that it computes does not: such a file has to be a
+    dependency of its own. If all these files are as they were, so are their imports.
+
+    Args:
+        command: The stage's command.
+        folder: The folder that it runs in.
+
+    Returns:
+        Paths, or None for another command, or a file that is no Python.
+    """
+    match = MODULE.fullmatch(command)
+    return _find_imports(match[1], folder) if match else None
+
+
+@cache
+def _find_imports(module: str, folder: str) -> frozenset[str] | None:
+    found: set[Path] = set()
+    waiting = [module, f"{module}.__main__"]
+    try:
+        while waiting:
+            parts = waiting.pop().split(".")
+            packages = [Path(folder, *parts[:end], "__init__.py") for end in range(1, len(parts) + 1)]
+            for path in [*packages, Path(folder, *parts).with_suffix(".py")]:
+                if path not in found and path.is_file():
+                    found.add(path)
+                    package = path.relative_to(folder).parent.parts
+                    waiting += [
+                        name for node in ast.walk(ast.parse(path.read_bytes())) for name in _names(node, package)
+                    ]
+    except (MemoryError, RecursionError, SyntaxError, ValueError):
+        return None
+    return frozenset(map(str, found)) or None
+
+
+def _names(node: ast.AST, package: tuple[str, ...]) -> list[str]:
+    """Return the full names that a statement may import: ``from a import b`` may mean the module ``a.b``."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    parts = [*package[: len(package) - node.level + 1]] if node.level else []
+    base = ".".join([*parts, *filter(None, [node.module])])
+    return [base, *(f"{base}.{alias.name}" for alias in node.names)]
 
 
 def changed_definitions(old: bytes | str, new: bytes | str) -> list[str]:

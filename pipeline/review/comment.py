@@ -14,7 +14,10 @@ STALE = (
     "These stages' results are not those of the code and the parameters beside them. "
     "Run `dvc repro`, then commit the lock files, the metrics and the reports."
 )
-REWORDED = "Only comments, docstrings or formatting have changed in {}. {} spares a new training."
+REWORDED = (
+    "Only comments, docstrings, formatting, or code that the stages do not import have changed in {}. "
+    "{} spares a new training."
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Review:
         commit: The commit that the branch is compared with; None without a base.
         params: Changed parameters.
         stale: Reasons by stage.
-        reworded: Code in which only comments, docstrings or formatting have changed.
+        reworded: Changed code on which no result depends.
         comparison: None if results are stale or there is no base.
         outputs: None if none were asked for.
         settings: What is compared.

@@ -21,7 +21,14 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.io import InputError
 from pipeline.programs import dvc, git, git_bytes, is_ignored
-from pipeline.review.code_changes import COMMITS, find_code_changes, hash_files, hash_folder, list_files
+from pipeline.review.code_changes import (
+    COMMITS,
+    find_code_changes,
+    hash_files,
+    hash_folder,
+    imported_files,
+    list_files,
+)
 
 STATES = {"new": "is new", "modified": "has changed", "deleted": "is gone"}  # DVC's words
 FITS, REWORDED = "fits", "has other comments"
@@ -54,10 +61,11 @@ class Recorded(NamedTuple):
 
 
 class Locked(NamedTuple):
-    """The files that a stage read and wrote, by path."""
+    """The files that a stage read and wrote, by path, and its command."""
 
     deps: dict[str, Recorded]
     outs: dict[str, Recorded]
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,9 +88,13 @@ class Locks:
             if out == path or out.startswith(f"{path}/")
         }
 
+    def imports(self, stage: str) -> frozenset[str] | None:
+        """Return the Python files that a stage imports, None if that is unknown."""
+        return imported_files(self.entries[stage].command, self.stages[stage].folder)
+
 
 class Staleness(NamedTuple):
-    """Stages with the reasons why their results are stale, and code in which only comments or docstrings changed."""
+    """Stages with the reasons why their results are stale, and changed code on which no result depends."""
 
     stale: dict[str, list[Reason]]
     reworded: list[str]
@@ -109,7 +121,7 @@ def find_stale_results(metrics: Sequence[str] = ()) -> Staleness:
         entries = status.get(stage, [])
         verdicts = _find_unfit_paths(stage, locks)
         if has_inputs:
-            verdicts |= _judge_dependencies(stage, locks, entries, verdicts)
+            verdicts |= judge_dependencies(stage, locks, entries, verdicts)
         stale[stage] += [Reason(path, verdict) for path, verdict in verdicts.items() if verdict not in (FITS, REWORDED)]
         stale[stage] += describe_changes(stage, entries, verdicts)
         reworded.update(path for path, verdict in verdicts.items() if verdict == REWORDED)
@@ -198,7 +210,7 @@ def _find_unfit_paths(stage: str, locks: Locks) -> dict[str, str]:
     return dict.fromkeys(paths, f"has no hash in {lock_of(stage)}")
 
 
-def _judge_dependencies(stage: str, locks: Locks, entries: list[Any], unfit: Container[str]) -> dict[str, str]:
+def judge_dependencies(stage: str, locks: Locks, entries: list[Any], unfit: Container[str]) -> dict[str, str]:
     """Judge the dependencies of a stage by the lock files and by the history of code.
 
     Args:
@@ -218,7 +230,7 @@ def _judge_dependencies(stage: str, locks: Locks, entries: list[Any], unfit: Con
         current = _is_current(stage, path, locks, path in changed)
         if current is not None:
             verdicts[path] = FITS if current else "was written again since"
-        elif path in changed and find_code_changes(path, recorded.md5) == []:
+        elif path in changed and find_code_changes(path, recorded.md5, locks.imports(stage)) == []:
             verdicts[path] = REWORDED
     return verdicts
 
@@ -281,9 +293,7 @@ def _read_lock(file: str, stages: Mapping[str, Stage], commit: str | None) -> di
         if name.endswith(".dvc"):
             return {file: Locked({}, _recorded(content["outs"], usual))} if content else {}
         return {
-            f"{prefix}{stage}": Locked(
-                *(_recorded(entry.get(kind) or [], folders.get(f"{prefix}{stage}", usual)) for kind in ("deps", "outs"))
-            )
+            f"{prefix}{stage}": _locked(entry, folders.get(f"{prefix}{stage}", usual))
             for stage, entry in (content["stages"] if content else {}).items()
         }
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError, YAMLError) as error:
@@ -292,6 +302,11 @@ def _read_lock(file: str, stages: Mapping[str, Stage], commit: str | None) -> di
 
 def _load_present(file: str) -> Any:
     return YAML(typ="safe").load(Path(file).read_bytes()) if Path(file).exists() else None
+
+
+def _locked(entry: dict[str, Any], folder: str) -> Locked:
+    deps, outs = (_recorded(entry.get(kind) or [], folder) for kind in ("deps", "outs"))
+    return Locked(deps, outs, str(entry.get("cmd", "")))
 
 
 @cache
