@@ -242,16 +242,17 @@ def test_a_seed_repeats_its_bits_and_another_does_not(name: str, small: Small) -
 
 @pytest.mark.parametrize("name", ["dense128", "cnn1"])
 def test_seeds_are_independent_and_the_best_is_kept(name: str, small: Small) -> None:
-    together, alone = (train(small.job(name, config_of(name, epochs=2, seeds=seeds))) for seeds in ([0, 1, 2], [2]))
-    assert together.probabilities["test"].shape == (3, 300, 10)
-    assert together.probabilities["test"][2].tobytes() == alone.probabilities["test"][0].tobytes()
+    together, alone = (train(small.job(name, config_of(name, epochs=2, seeds=seeds))) for seeds in ([0, 2], [2]))
+    assert together.probabilities["test"].shape == (2, 300, 10)
+    assert together.probabilities["test"][1].tobytes() == alone.probabilities["test"][0].tobytes()
 
     correct = together.probabilities["validation"].argmax(axis=2) == small.validation.labels
     accuracies = correct.mean(axis=1).tolist()
     assert [seed["validation_accuracy"] for seed in together.record["seeds"]] == pytest.approx(accuracies)
     best = int(np.argmax(accuracies))
     assert together.record["seed"] == best
-    np.testing.assert_array_equal(predict(together.model, small.train.images), together.probabilities["test"][best])
+    again = predict(together.model, small.train.images, together.record["shards"])  # other parts may round differently
+    np.testing.assert_array_equal(again, together.probabilities["test"][best])
     assert together.curves["val_accuracy"].max() == pytest.approx(accuracies[best])
 
 
