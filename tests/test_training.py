@@ -242,7 +242,7 @@ def test_a_seed_repeats_its_bits_and_another_does_not(name: str, small: Small) -
 
 @pytest.mark.parametrize("name", ["dense128", "cnn1"])
 def test_seeds_are_independent_and_the_best_is_kept(name: str, small: Small) -> None:
-    together, alone = (train(small.job(name, config_of(name, epochs=2, seeds=seeds))) for seeds in ([0, 2], [2]))
+    together, alone = (train(small.job(name, config_of(name, epochs=2, seeds=seeds))) for seeds in ([0, 1], [1]))
     assert together.probabilities["test"].shape == (2, 300, 10)
     assert together.probabilities["test"][1].tobytes() == alone.probabilities["test"][0].tobytes()
 
