@@ -12,8 +12,7 @@ from pathlib import Path
 from posixpath import join, normpath
 from typing import Any
 
-from dvc.utils.serialize import modify_yaml
-
+from pipeline.dvc_modules import modify_yaml
 from pipeline.io import InputError, run
 from pipeline.programs import dvc, git
 from pipeline.review.code_changes import find_code_changes, hash_files, hash_folder, list_files

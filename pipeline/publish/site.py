@@ -4,9 +4,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from dvc.repo import Repo
-
 from pipeline.config import FRONTIER, ROOT, Layout, Pipeline, load_all
+from pipeline.dvc_modules import Repo
 from pipeline.io import atomic_write
 from pipeline.publish.card import model_card
 from pipeline.publish.landing import Page, Site, landing_page

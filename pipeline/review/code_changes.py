@@ -11,10 +11,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from dvc_data.hashfile.hash_info import HashInfo
-from dvc_data.hashfile.meta import Meta
-from dvc_data.hashfile.tree import Tree
-
+from pipeline.dvc_modules import HashInfo, Meta, Tree
 from pipeline.io import InputError
 from pipeline.programs import git, git_bytes
 

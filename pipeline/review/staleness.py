@@ -14,11 +14,10 @@ from pathlib import Path
 from posixpath import join, normpath
 from typing import Any, NamedTuple
 
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from pipeline.dvc_modules import DvcException, Repo
 from pipeline.io import InputError
 from pipeline.programs import dvc, git, git_bytes, is_ignored
 from pipeline.review.code_changes import (

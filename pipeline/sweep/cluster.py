@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import ray
-from dvc.repo import Repo
 from ray import cloudpickle
 from ray.exceptions import RayError
 
+from pipeline.dvc_modules import Repo
 from pipeline.io import InputError
 from pipeline.programs import dvc, git
 from pipeline.sweep.trials import Trial, finished, git_top, reference

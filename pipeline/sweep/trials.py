@@ -10,9 +10,9 @@ from itertools import product
 from pathlib import Path
 
 import pandas as pd
-from dvc.api import DVCFileSystem
 
 from pipeline.config import ROOT, Layout
+from pipeline.dvc_modules import DVCFileSystem
 from pipeline.io import InputError
 from pipeline.programs import git
 from pipeline.sweep.config import Sweep, Value

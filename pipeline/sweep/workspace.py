@@ -19,9 +19,7 @@ from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
-from dvc.config import Config
-from dvc.repo import Repo
-
+from pipeline.dvc_modules import Config, Repo
 from pipeline.io import InputError
 from pipeline.programs import environment, git
 from pipeline.sweep.trials import Trial, git_top, reference
