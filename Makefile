@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 # TensorFlow's GPU build where there is an NVIDIA GPU, else its CPU build.
 DEVICE := $(if $(shell nvidia-smi --list-gpus 2>/dev/null),gpu,cpu)
-SYNC := uv sync --locked --inexact --compile-bytecode --group $(DEVICE)
+SYNC := uv sync --locked --inexact --group $(DEVICE)
 
 # The model of `make quickstart`: a published one that trains in seconds.
 FIRST ?= dense128_short
