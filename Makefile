@@ -23,7 +23,7 @@ JOBS ?= $(if $(filter gpu,$(DEVICE)),1,$(shell echo $$(($(CORES) < 16 ? 1 : $(CO
 PROGRAMS := tests/test_browser.py:chromium tests/test_try_page.py:chromium tests/test_teams.py:sshd
 MISSING := $(foreach pair,$(PROGRAMS),$(if $(shell PATH=$$PATH:/usr/sbin command -v $(lastword $(subst :, ,$(pair)))),,$(pair)))
 
-.PHONY: setup quickstart repro setup-test test test-fast audit readme accept-comments merge-driver clean
+.PHONY: setup quickstart repro setup-test test test-all test-fast audit readme accept-comments merge-driver clean
 
 setup: .venv/synced-$(DEVICE)
 
@@ -45,7 +45,7 @@ endif
 
 setup-test: .venv/synced-test-$(DEVICE)
 
-test: setup-test
+test test-all: setup-test
 	ruff check
 	ruff format --check
 	mypy
@@ -54,7 +54,7 @@ test: setup-test
 	check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	check-jsonschema --quiet --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
 	$(if $(strip $(MISSING)),@echo "Left out because their program is missing: $(MISSING)")
-	pytest $(foreach pair,$(MISSING),--ignore $(firstword $(subst :, ,$(pair))))
+	pytest $(if $(filter test,$@),-m "not long") $(foreach pair,$(MISSING),--ignore $(firstword $(subst :, ,$(pair))))
 
 # Without what runs DVC, trains or opens a browser.
 test-fast: setup-test

@@ -25,6 +25,8 @@ settings.register_profile("pipeline", deadline=None)  # a busy machine is no fai
 settings.load_profile("pipeline")
 
 
+collect_ignore = ["helpers/environment"]  # a start-up file for other processes, with effects when it is imported
+
 LONGEST = [
     "teams",
     "use_elsewhere",
@@ -35,6 +37,17 @@ LONGEST = [
     "own_data",
     "kills",
 ]
+# What `make test` leaves to `make test-all`: tests that take minutes, each beside quicker ones of the same subject.
+LONG = {
+    "test_a_killed_node_loses_nothing",
+    "test_a_kill_changes_no_bit_and_two_devices_no_loss",
+    "test_first_steps_equal_keras_and_divergence_names_batch",
+    "test_one_setting_and_a_queued_grid_as_documented",
+    "test_one_works_and_the_others_end_with_a_word",
+    "test_the_page",
+    "test_the_training_benchmark_writes_page_figure_and_rows",
+    "test_who_pulls_what_a_colleague_trained_runs_nothing",
+}
 # What `make test-fast` leaves out: tests with these fixtures, which run DVC, train or browse, and files that do so.
 SLOW_FIXTURES = {"reproduced_folder", "toy_folder", "small", "browser"}
 SLOW_FILES = {
@@ -61,6 +74,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if SLOW_FIXTURES & fixtures or item.path.stem.removeprefix("test_") in SLOW_FILES:
             item.add_marker(pytest.mark.slow)
+        if getattr(item, "originalname", item.name) in LONG:
+            item.add_marker(pytest.mark.long)
 
     def place(item: pytest.Item) -> int:
         if "reproduced_folder" not in getattr(item, "fixturenames", ()):
