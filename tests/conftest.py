@@ -39,6 +39,7 @@ LONGEST = [
 ]
 # What `make test` leaves to `make test-all`: tests that take minutes, each beside quicker ones of the same subject.
 LONG = {
+    "test_a_killed_grid_and_a_search_as_documented",
     "test_a_killed_node_loses_nothing",
     "test_a_kill_changes_no_bit_and_two_devices_no_loss",
     "test_first_steps_equal_keras_and_divergence_names_batch",
