@@ -145,7 +145,7 @@ class _RawFiles(StrictModel):
 
     @property
     def held_out(self) -> HeldOut | None:
-        """How test images are held out of the training images, if no file has them."""
+        """Hold test images out of the training images in this way, if no file has them."""
         return next((test for _, test in self if isinstance(test, HeldOut)), None)
 
     @model_validator(mode="after")

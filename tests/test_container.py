@@ -1,4 +1,4 @@
-"""What can be checked of the container's files without an engine that builds them."""
+"""Check the container's files as far as that goes without an engine that builds them."""
 
 import json
 import re
@@ -17,7 +17,7 @@ def instructions(name: str) -> list[list[str]]:
 
 
 def dry_run(target: str, folder: Path) -> str:
-    """What make would run for a target; a prerequisite that is absent fails."""
+    """Return the commands that make would run for a target; a prerequisite that is absent fails."""
     make = ["make", "--dry-run", target]
     return subprocess.run(make, cwd=folder, capture_output=True, text=True, check=True).stdout
 

@@ -18,7 +18,7 @@ def read_notebook() -> NotebookNode:
 
 
 def outputs(notebook: NotebookNode, kind: str) -> list[str]:
-    """What the cells show of one media type, or printed (``text``)."""
+    """Return what the cells show of one media type, or printed (``text``)."""
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return [output["data"][kind] for output in shown if kind in output.get("data", {})] + [
         output[kind] for output in shown if kind in output

@@ -1,4 +1,4 @@
-"""What `predict` makes of photographs, and which images it takes for far from the data."""
+"""Photographs as `predict` sees them, and the images that it takes for far from the data."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -93,7 +93,7 @@ plots:
 
 
 class Outcome(NamedTuple):
-    """What a review came to: its exit status, the lines about it, and the comment."""
+    """Result of a review: its exit status, the lines about it, and the comment."""
 
     status: int
     lines: list[str]

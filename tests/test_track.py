@@ -26,7 +26,7 @@ def track(to: str, uri: Path | str | None, *models: str) -> None:
 
 
 def sent(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
-    """What was printed of each run, by its name."""
+    """Return what was printed of each run, by its name."""
     return dict(line.split(": ") for line in capsys.readouterr().out.splitlines())
 
 

@@ -21,7 +21,7 @@ Optional = BeforeValidator(lambda text: text or None)  # metadata are texts; an 
 
 
 class Metadata(BaseModel):
-    """What `predict` needs of a file's metadata, which may hold more.
+    """Metadata of a file that `predict` needs; the file may hold more.
 
     Attributes:
         name: The model's.

@@ -23,7 +23,7 @@ class Page(NamedTuple):
 
 
 class Site(NamedTuple):
-    """What the landing page shows.
+    """Contents of the landing page.
 
     Attributes:
         project: The name of the repository's folder.

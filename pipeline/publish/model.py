@@ -33,7 +33,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ValidationScores(BaseModel):
-    """What the card shows of the validation split: a mean over the seeds. The file may hold more."""
+    """Scores of the validation split on the card: a mean over the seeds. The file may hold more."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -41,7 +41,7 @@ class ValidationScores(BaseModel):
 
 
 class FinalScores(ValidationScores):
-    """What the card shows of the test split: means over the seeds. The last two are there for several seeds only."""
+    """Scores of the test split on the card: means over the seeds. The last two are there for several seeds only."""
 
     accuracy_low: Share
     accuracy_high: Share
@@ -55,7 +55,7 @@ class FinalScores(ValidationScores):
 
 
 class Scores(BaseModel):
-    """What the card shows of ``scores.json``."""
+    """Scores of ``scores.json`` on the card."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -65,7 +65,7 @@ class Scores(BaseModel):
 
 @dataclass(frozen=True)
 class Project:
-    """What all published models share.
+    """Settings and data that all published models share.
 
     Attributes:
         config: All of ``params.yaml``.
@@ -85,7 +85,7 @@ class Project:
 
     @cached_property
     def content_extent(self) -> float | None:
-        """How much of the frame the content of test images fills; None where files must not be cropped."""
+        """Share of the frame that the content of test images fills; None where files must not be cropped."""
         if self.description.background is None or self.config.data.format == "images":
             return None
         return content_extent(load_test_split(PREPARED).images[:SURVEYED])
@@ -164,7 +164,7 @@ class PublishedModel:
 
     @property
     def properties(self) -> dict[str, str]:
-        """What its file says beyond what training has written into it."""
+        """Metadata of its file beyond those that training has written."""
         extent = self.project.content_extent
         return {
             "class_names": json.dumps(self.result.classes),

@@ -70,7 +70,7 @@ class Gate(StrictModel):
 
     @property
     def place(self) -> str:
-        """Where the metric is, in Markdown."""
+        """Place of the metric, in Markdown."""
         return f"{as_code(self.metric)} in {as_code(self.file)}"
 
 

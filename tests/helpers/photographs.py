@@ -82,7 +82,7 @@ LINES: dict[str, list[tuple[int, list[Point]]]] = {
 
 
 class Scene(NamedTuple):
-    """What lies where: a garment in a colour, on a ground, its centre and size as shares of the picture's height."""
+    """A garment in a colour, on a ground, its centre and size as shares of the picture's height."""
 
     garment: str
     colour: Sequence[int]

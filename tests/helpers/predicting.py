@@ -25,7 +25,7 @@ CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shi
 
 
 class Printed(NamedTuple):
-    """What a command left."""
+    """Output of a command."""
 
     status: int
     output: str
