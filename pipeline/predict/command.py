@@ -155,6 +155,11 @@ def run_predict(arguments: Namespace) -> None:
         _plot(arguments.plot, plotted, classes)
 
 
+def is_cropped(description: "Description", data_format: str) -> bool:
+    """Return whether files are cropped to their content by default, as the training images were."""
+    return description.background is not None and data_format != "images"
+
+
 def _check(arguments: Namespace) -> None:
     """Raise InputError for arguments that do not go together, and files that are no images."""
     number = len(arguments.index or arguments.files)
@@ -211,7 +216,7 @@ def _load_trained(arguments: Namespace) -> Source:
     from pipeline.predict.outliers import OutlierDetector
 
     images = load_test_split(PREPARED).images
-    by_default = description.background is not None and config.data.format != "images"
+    by_default = is_cropped(description, config.data.format)
     extent = content_extent(images[:SURVEYED]) if _choose(arguments.fit, by_default) else None
     return Source(name, model, description, extent, OutlierDetector.of(images))
 

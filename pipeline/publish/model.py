@@ -19,14 +19,13 @@ from pipeline.data.dataset import load_test_split
 from pipeline.data.description import DESCRIPTION, Description, load_description
 from pipeline.data.duplicates import load_duplicates
 from pipeline.io import InputError, atomic_write, read_json, require_output
-from pipeline.predict.command import SURVEYED
+from pipeline.predict.command import PREPARED, SURVEYED, is_cropped
 from pipeline.predict.identity import check_training_data, recorded_md5
 from pipeline.predict.images import content_extent
 from pipeline.predict.onnx_model import OnnxModel, onnx_file
 from pipeline.programs import git
 from pipeline.report.results import Result, load_result
 
-PREPARED = Path("data/prepared.npz")
 DUPLICATES = Path("data/duplicates.csv")
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -86,7 +85,7 @@ class Project:
     @cached_property
     def content_extent(self) -> float | None:
         """Share of the frame that the content of test images fills; None where files must not be cropped."""
-        if self.description.background is None or self.config.data.format == "images":
+        if not is_cropped(self.description, self.config.data.format):
             return None
         return content_extent(load_test_split(PREPARED).images[:SURVEYED])
 
