@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.config import load_config
 from pipeline.data.dataset import check_disjoint, load_prepared
 from pipeline.data.description import load_description
-from pipeline.data.split import normalization_statistics, stratified_split
+from pipeline.data.split import hold_out, normalization_statistics
 from pipeline.io import InputError, run, write_npz
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     labels = prepared["train_labels"]
     parameter = f"splits.{name}.validation_size"
     names = load_description().classes
-    train, validation = stratified_split(labels, split.validation_size, split.seed, parameter, names)
+    train, validation = hold_out(labels, split.validation_size, split.seed, parameter, names)
     check_disjoint(train, validation, len(labels))
     offset, scale = normalization_statistics(prepared["train_images"][train], method)
     path = Path(f"data/splits/{name}.npz")

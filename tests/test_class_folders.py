@@ -138,7 +138,7 @@ def test_a_class_too_rare_for_the_fraction_gives_one_image() -> None:
 
 def test_a_class_of_one_image_is_refused_by_its_name() -> None:
     (TRAIN / "dog/2.png").unlink()
-    message = "^data.images.test: found 1 image of class dog, expected at least 2, to train and to test on$"
+    message = "^data.images.test: found 1 image of class dog, expected at least 2: one stays, one is held out$"
     with pytest.raises(InputError, match=message):
         list_images(changed(test=HeldOut(fraction=0.1, seed=0)))
 

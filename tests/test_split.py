@@ -5,19 +5,19 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from pipeline.data.dataset import check_disjoint
-from pipeline.data.split import Indices, normalization_statistics, stratified_split
+from pipeline.data.split import Indices, hold_out, normalization_statistics
 from pipeline.io import InputError
 
 PARAMETER = "splits.standard.validation_size"
 
 
 def split(labels: npt.NDArray[np.uint8], size: float = 0.2, seed: int = 0) -> tuple[Indices, Indices]:
-    return stratified_split(labels, size, seed, PARAMETER)
+    return hold_out(labels, size, seed, PARAMETER)
 
 
 @pytest.mark.parametrize(("size", "held_out"), [(0.2, 12), (120, 12), (0.5, 30), (10, 1)])
@@ -46,53 +46,48 @@ def test_the_seed_alone_decides_which_images_are_held_out(labels: npt.NDArray[np
 
 
 @given(
-    counts=st.lists(st.integers(1, 30), min_size=2, max_size=5),
-    size=st.floats(0.05, 0.95) | st.integers(1, 150),
+    counts=st.lists(st.integers(1, 300), min_size=2, max_size=6),
+    size=st.floats(0.001, 0.999) | st.integers(1, 1000),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_every_class_is_on_both_sides_or_the_labels_are_refused(counts: list[int], size: float, seed: int) -> None:
     labels = np.repeat(np.arange(len(counts), dtype=np.uint8), counts)
-    share = size / len(labels) if isinstance(size, int) else size
-    try:
-        train, held_out = split(labels, size, seed)
-    except InputError:
-        assume(min(counts) * min(share, 1 - share) < 1.01)
+    count = isinstance(size, int)
+    if min(counts) == 1 or (count and not len(counts) <= size <= len(labels) - len(counts)):
+        with pytest.raises(InputError):
+            split(labels, size, seed)
         return
-    check_disjoint(train, held_out, len(labels))
-    for label, count in enumerate(counts):
-        held = np.count_nonzero(labels[held_out] == label)
-        assert 1 <= held <= count - 1
-        assert abs(held - count * share) <= 2
+    kept, held_out = split(labels, size, seed)
+    check_disjoint(kept, held_out, len(labels))
+    held = np.bincount(labels[held_out])
+    assert (held >= 1).all()
+    assert (held < counts).all()
+    if count:
+        assert len(held_out) == size
+    else:
+        assert (np.abs(held - np.array(counts) * size) < 2).all()
+    assert np.array_equal(held_out, split(labels, size, seed)[1])
 
 
 def test_a_class_needs_no_more_images_than_one_for_each_side() -> None:
-    labels = np.array([0] * 8 + [1] * 2, dtype=np.uint8)
-    _, held_out = split(labels, 5)
-    assert np.bincount(labels[held_out]).tolist() == [4, 1]
+    labels = np.array([0] * 94 + [1] * 2 + [2] * 4, dtype=np.uint8)
+    for size, held in ((10, [8, 1, 1]), (90, [86, 1, 3]), (0.03, [3, 1, 1]), (0.97, [92, 1, 3])):
+        assert np.bincount(labels[split(labels, size)[1]]).tolist() == held
+
+
+def test_classes_may_be_texts() -> None:
+    labels = np.repeat(["cat", "dog", "fox"], [50, 30, 20])
+    numbers = np.repeat(np.arange(3, dtype=np.uint8), [50, 30, 20])
+    for found, expected in zip(hold_out(labels, 0.2, 3, PARAMETER), split(numbers, 0.2, 3), strict=True):
+        assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize(
     ("counts", "size", "names", "message"),
     [
-        ([50, 1], 0.2, None, "found 1 images of class 1, too few to hold out 0.2 of all; expected at least 5"),
-        (
-            [50, 1],
-            0.2,
-            ["cat", "dog"],
-            "found 1 images of class dog, too few to hold out 0.2 of all; expected at least",
-        ),
-        (
-            [94, 4],
-            10,
-            ["cat", "dog"],
-            "found 4 images of class dog, too few to hold out 10 of all; expected at least 10",
-        ),
-        (
-            [50, 50],
-            1,
-            None,
-            "found 1, which holds out 1 of 100 images; expected at least one image of each of 2 classes",
-        ),
+        ([50, 1], 0.2, None, "found 1 image of class 1, expected at least 2: one stays, one is held out"),
+        ([50, 1], 10, ["cat", "dog"], "found 1 image of class dog, expected at least 2: one stays, one is held out"),
+        ([50, 50], 1, None, "found 1, which holds out 1 of 100 images; expected at least one image of each of 2"),
         ([50, 50], 99, None, "found 99, which holds out 99 of 100 images; expected at least one image of each of 2"),
         ([50, 50], 200, None, "found 200, which holds out 200 of 100 images; expected at least one image of each of 2"),
     ],
@@ -102,7 +97,7 @@ def test_too_few_images_are_refused_with_class_and_counts(
 ) -> None:
     labels = np.repeat(np.arange(len(counts), dtype=np.uint8), counts)
     with pytest.raises(InputError, match=f"^{PARAMETER}: {message}"):
-        stratified_split(labels, size, 0, PARAMETER, names)
+        hold_out(labels, size, 0, PARAMETER, names)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from pipeline.data.formats.csv import read_table, row_place
 from pipeline.data.formats.idx import label_place, read_images, read_labels
 from pipeline.data.formats.image_folder import read_listed
 from pipeline.data.formats.images import border
-from pipeline.data.held_out import hold_out
 from pipeline.data.messages import check_class_count, join_names, printable
+from pipeline.data.split import hold_out
 from pipeline.io import InputError
 
 NEARLY_ALL = 0.95  # of the images; of Fashion-MNIST's 70,000, all have a dark border
@@ -86,7 +86,7 @@ def _hold_out(dataset: RawDataset, test: HeldOut, parameter: str, classes: Seque
     """Make test images of some of the training images."""
     images, labels = dataset.train_images, dataset.train_labels
     _check_lengths("training", images, labels)
-    kept, held_out = hold_out(labels, test, parameter, classes)
+    kept, held_out = hold_out(labels, test.fraction, test.seed, parameter, classes)
     return RawDataset(images[kept], labels[kept], images[held_out], labels[held_out])
 
 

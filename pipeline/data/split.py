@@ -7,15 +7,18 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
+from pipeline.data.messages import printable
 from pipeline.io import InputError
 
 Indices = npt.NDArray[np.int64]
 
 
-def stratified_split(
+def hold_out(
     labels: npt.NDArray[Any], size: float, seed: int, parameter: str, names: Sequence[str] | None = None
 ) -> tuple[Indices, Indices]:
     """Divide images by their labels, each class in the same proportion. Equal arguments give equal splits.
+
+    A class too rare for its proportion has one image on the smaller side.
 
     Args:
         labels: The label of each image, (n,).
@@ -28,31 +31,36 @@ def stratified_split(
         Sorted int64 indices of the images that stay, and of those held out.
 
     Raises:
-        InputError: `size` leaves too few images on one side, or a class would be missing on one side.
+        InputError: A class has one image alone, or `size` is a number that leaves a side without a class.
     """
     values, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    held = size if isinstance(size, int) else int(np.ceil(size * len(labels)))
-    if not len(values) <= held <= len(labels) - len(values):
-        found = f"{size}, which holds out {held:,} of {len(labels):,} images"
+    if counts.min() == 1:
+        name = printable(str((names or values)[int(counts.argmin())]))
+        raise InputError(f"{parameter}: found 1 image of class {name}, expected at least 2: one stays, one is held out")
+    if isinstance(size, int) and not len(values) <= size <= len(labels) - len(values):
+        found = f"{size}, which holds out {size:,} of {len(labels):,} images"
         expected = f"at least one image of each of {len(values)} classes on both sides"
         raise InputError(f"{parameter}: found {found}; expected {expected}")
-    needed = int(np.ceil(len(labels) / min(held, len(labels) - held)))  # with so many, each side is sure to get one
-    everything = np.arange(len(labels), dtype=np.int64)
-    if counts.min() > 1:
-        kept, held_out = train_test_split(everything, test_size=size, random_state=seed, stratify=labels)
-        sides = [np.bincount(classes[side], minlength=len(values)) for side in (kept, held_out)]
-        smallest = np.minimum(*sides)
-    else:
-        kept = held_out = everything
-        smallest = counts - 1
-    if smallest.min() == 0:
-        rare = int(np.argmin(smallest))
-        name = names[rare] if names else values[rare]
-        raise InputError(
-            f"{parameter}: found {counts[rare]} images of class {name}, too few to hold out {size} of all; "
-            f"expected at least {needed}"
-        )
-    return np.sort(kept), np.sort(held_out)
+    most = size > (len(labels) / 2 if isinstance(size, int) else 0.5)
+    taken = counts - 1 if most else np.ones_like(counts)  # images held out of a class, if it is a rare one
+    rare = np.zeros(len(values), dtype=bool)
+    rest = size
+    while (more := ~rare & _too_rare(counts, int(counts[~rare].sum()), rest)).any():
+        rare |= more
+        rest = size - int(taken[rare].sum()) if isinstance(size, int) else size
+    generator = np.random.default_rng(seed)
+    parts = [generator.permutation(np.flatnonzero(classes == each))[: taken[each]] for each in np.flatnonzero(rare)]
+    if not rare.all():
+        others = np.flatnonzero(~rare[classes])
+        parts.append(train_test_split(others, test_size=rest, random_state=seed, stratify=labels[others])[1])
+    held_out = np.sort(np.concatenate(parts))
+    return np.setdiff1d(np.arange(len(labels), dtype=np.int64), held_out), held_out
+
+
+def _too_rare(counts: npt.NDArray[np.int64], images: int, size: float) -> npt.NDArray[np.bool_]:
+    """Return which classes may get no image on the smaller side, when `size` of so many images is held out."""
+    held = size if isinstance(size, int) else int(np.ceil(size * images))
+    return np.asarray(counts * min(held, images - held) < images)
 
 
 def normalization_statistics(

@@ -7,9 +7,9 @@ from unicodedata import category, normalize
 import pandas as pd
 
 from pipeline.config_data import HeldOut, ImageFolders, SeparateFolder
-from pipeline.data.held_out import hold_out
 from pipeline.data.messages import Faults, check_class_count, join_names, naming, printable
 from pipeline.data.sources.base import LOCAL
+from pipeline.data.split import hold_out
 from pipeline.io import InputError
 
 NO_TEXT = ("Cc", "Cs")  # Unicode's control characters, and the surrogates that Python puts for bytes that are not UTF-8
@@ -45,7 +45,8 @@ def list_images(folders: ImageFolders) -> pd.DataFrame:
     classes = list(dict.fromkeys(train["class"]))
     check_class_count(classes, printable(folders.train))
     if isinstance(folders.test, HeldOut):
-        kept, held_out = hold_out(train["class"].to_numpy(str), folders.test, "data.images.test")
+        labels = train["class"].to_numpy(str)
+        kept, held_out = hold_out(labels, folders.test.fraction, folders.test.seed, "data.images.test")
         train, test = train.iloc[kept], train.iloc[held_out]
     else:
         test = _list_classes(Path(folders.test.folder))
