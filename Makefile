@@ -6,6 +6,7 @@ endif
 
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+unexport PYTHONDONTWRITEBYTECODE   # each process would compile TensorFlow again, for ten seconds
 
 # TensorFlow's GPU build where there is an NVIDIA GPU, else its CPU build.
 DEVICE := $(if $(shell nvidia-smi --list-gpus 2>/dev/null),gpu,cpu)
