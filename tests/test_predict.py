@@ -120,7 +120,7 @@ main()
 
 
 def test_predicting_imports_no_framework_and_draws_nothing(trained: Trained) -> None:
-    absent = ["keras", "tensorflow", "jax", "matplotlib", "pandas", "sklearn", "scipy"]
+    absent = ["dvc", "keras", "tensorflow", "jax", "matplotlib", "pandas", "sklearn", "scipy"]
     code = WITHOUT.format(absent=absent, arguments=["--index", "0"])
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(

@@ -1,4 +1,7 @@
-"""The command ``review``."""
+"""The command ``review``.
+
+What imports DVC, which takes a second, is imported when a review runs.
+"""
 
 import os
 import sys
@@ -11,14 +14,15 @@ from pipeline.config import load_all
 from pipeline.data.messages import printable
 from pipeline.io import InputError
 from pipeline.programs import dvc, git
-from pipeline.review.comment import Outputs, Review, format_failure, format_review
 from pipeline.review.markdown import as_printable
 from pipeline.review.scores import choose_max_drop, compare, parse_max_drop
 from pipeline.review.settings import load_review_settings
-from pipeline.review.staleness import Locked, dvc_json, find_stale_results, list_stages, read_locks
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
+
+    from pipeline.review.comment import Outputs
+    from pipeline.review.staleness import Locked
 
 DESCRIPTION = """\
 Review what this branch changes in the results, against the commit where it left BASE, and print a comment in Markdown.
@@ -88,28 +92,29 @@ def run_review(arguments: Namespace) -> None:
 
     Raises InputError for wrong parameters or settings, an unknown base, or a lock file that cannot be read.
     """
+    from pipeline.review.comment import format_failure
+
     output = arguments.output and arguments.output.absolute()
     os.chdir(arguments.repository)
     try:
         passed, text = _review(arguments)
     except InputError as error:
         if output:
-            _write(output, format_failure(arguments.base, str(error)))
+            output.write_text(format_failure(arguments.base, str(error)), encoding="utf-8")
         raise InputError("\n".join(map(as_printable, str(error).split("\n")))) from error
     if output:
-        _write(output, text)
+        output.write_text(text, encoding="utf-8")
     else:
         print(text, end="")
     if not passed:
         sys.exit(1)
 
 
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
-
-
 def _review(arguments: Namespace) -> tuple[bool, str]:
     """Return whether the branch passes, and the comment. The outcome is printed for the log."""
+    from pipeline.review.comment import Review, format_review
+    from pipeline.review.staleness import dvc_json, find_stale_results
+
     if not Path(".dvc").is_dir():
         raise InputError(f"{printable(Path.cwd())}: found no folder .dvc, expected the root of a DVC repository")
     if Path.cwd() == OWN:
@@ -152,11 +157,14 @@ def _find_base(base: str) -> str | None:
         ) from error
 
 
-def _restore_outputs(pull: bool, wanted: Sequence[str]) -> Outputs:
+def _restore_outputs(pull: bool, wanted: Sequence[str]) -> "Outputs":
     """Bring back the outputs that the remote and the cache have, then run the stages `wanted` whose inputs are there.
 
     DVC takes a result from its run cache where it has one, and runs the command elsewhere.
     """
+    from pipeline.review.comment import Outputs
+    from pipeline.review.staleness import list_stages, read_locks
+
     outputs = Outputs()
     if pull:
         if dvc("remote", "list").strip():
@@ -189,9 +197,9 @@ def _is_wanted(stage: str, wanted: Sequence[str]) -> bool:
     return not {stage, name, name.partition("@")[0]}.isdisjoint(wanted)
 
 
-def _can_run(locked: Locked) -> bool:
+def _can_run(locked: "Locked") -> bool:
     return bool(_list_missing(locked)) and all(Path(path).exists() for path in locked.deps)
 
 
-def _list_missing(locked: Locked) -> list[str]:
+def _list_missing(locked: "Locked") -> list[str]:
     return [path for path in locked.outs if not Path(path).exists()]
