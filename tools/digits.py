@@ -23,14 +23,14 @@ def main() -> None:
     images = np.round(digits.images * (255 / 16)).astype(np.uint8)
     labels = digits.target.astype(np.uint8)
     everything = np.arange(len(labels))
-    for part, numbers in {"train": everything[:-TESTED], "test": everything[-TESTED:]}.items():
+    for split, numbers in {"train": everything[:-TESTED], "test": everything[-TESTED:]}.items():
         numbers = numbers[np.argsort(labels[numbers], kind="stable")]
-        write_idx(FOLDER / f"{part}-images", images[numbers])
-        write_idx(FOLDER / f"{part}-labels", labels[numbers])
+        write_idx(FOLDER / f"{split}-images", images[numbers])
+        write_idx(FOLDER / f"{split}-labels", labels[numbers])
         table = np.column_stack([labels[numbers], images[numbers].reshape(len(numbers), -1)])
-        np.savetxt(FOLDER / f"{part}.csv", table, fmt="%d", delimiter=",")
+        np.savetxt(FOLDER / f"{split}.csv", table, fmt="%d", delimiter=",")
         for number in numbers:
-            file = FOLDER / part / str(labels[number]) / f"{number:04}.png"
+            file = FOLDER / split / str(labels[number]) / f"{number:04}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(images[number]).save(file)
 

@@ -12,7 +12,6 @@ from pipeline.config_data import DataConfig, HeldOut, IdxData, ImageData
 from pipeline.data.formats.csv import read_table, row_place
 from pipeline.data.formats.idx import label_place, read_images, read_labels
 from pipeline.data.formats.image_folder import read_listed
-from pipeline.data.formats.images import border
 from pipeline.data.messages import check_class_count, join_names, printable
 from pipeline.data.split import hold_out
 from pipeline.io import InputError
@@ -151,8 +150,9 @@ def _refuse_names(values: Sequence[int], first_images: Sequence[int], names: Seq
 def check_consistency(dataset: RawDataset, classes: Sequence[str]) -> None:
     """Refuse a data set whose arrays do not fit each other, or from which nothing can be learned.
 
-    Raises InputError unless training and test have images and as many labels, all images have one shape, each class has
-    a training image that is not blank, and the test images are of two classes at least.
+    Raises:
+        InputError: Images or labels are missing. Training and test images differ in shape. All training images of a
+            class are blank. The test images are of one class alone.
     """
     _check_lengths("training", dataset.train_images, dataset.train_labels)
     _check_lengths("test", dataset.test_images, dataset.test_labels)
@@ -191,10 +191,7 @@ def background(images: Array) -> Literal["dark", "light"] | None:
     """
     if images.shape[-1] > 1:
         return None
-    light = np.mean([is_light(image) for image in images])
+    frame = np.ones(images.shape[1:], dtype=bool)
+    frame[1:-1, 1:-1] = False
+    light = np.mean(images[:, frame].mean(axis=1) > 127.5)
     return "light" if light >= NEARLY_ALL else "dark" if light <= 1 - NEARLY_ALL else None
-
-
-def is_light(image: Array) -> bool:
-    """Return whether the border of an image (height, width, channels) is on average lighter than middle grey."""
-    return bool(border(image).mean() > 127.5)

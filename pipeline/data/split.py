@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import train_test_split
 
 from pipeline.data.messages import printable
 from pipeline.io import InputError
@@ -33,6 +32,8 @@ def hold_out(
     Raises:
         InputError: A class has one image alone, or `size` is a number that leaves a side without a class.
     """
+    from sklearn.model_selection import train_test_split  # takes two seconds, which data with a test part do without
+
     values, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if counts.min() == 1:
         name = printable(str((names or values)[int(counts.argmin())]))

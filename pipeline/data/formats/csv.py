@@ -23,8 +23,9 @@ def read_table(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]
 
     A first line whose first field is ``label`` is a header, of as many columns. Empty lines are passed over.
 
-    Raises InputError naming line and column of the first value that is no integer from 0 to 255, the first line
-    with another number of columns, a number of pixels that is not a square, or a label that does not come first.
+    Raises:
+        InputError: A value is no integer from 0 to 255; the message names line and column. A line has another number
+            of columns. The pixels do not form a square. The label does not come first.
     """
     header = _header(path)
     try:

@@ -37,15 +37,6 @@ SIGNATURES = {
     (0, b"<html"): "an HTML page",
     (0, b"version https://git-lfs"): "a pointer of Git LFS, whose file `git lfs pull` fetches",
 }
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 # Pillow's bound on pixels is for servers, and its warning names no file: `_check_memory` takes its place. Its bound on
 # one text of a PNG refuses what editors write; the bound on all texts of a file, 64 MiB, stays.
@@ -147,8 +138,10 @@ def _upright(image: Image.Image, picture: Image.Image) -> Image.Image:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except (AttributeError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error):
         orientation = None
-    turn = TURNS.get(orientation) if isinstance(orientation, int) else None
-    return picture if turn is None else picture.transpose(turn)
+    if isinstance(orientation, int):
+        picture.getexif()[ExifTags.Base.Orientation] = orientation
+        ImageOps.exif_transpose(picture, in_place=True)
+    return picture
 
 
 def _convert(image: Image.Image, mode: Literal["L", "RGB"], factor: int) -> Image.Image:

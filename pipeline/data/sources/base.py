@@ -26,7 +26,7 @@ class SourceError(Exception):
 
 
 class SourceUnavailableError(SourceError):
-    """Raised when a source cannot give any file, so that it is of no use to ask for the next one."""
+    """Raised when a source cannot give any file, so the remaining files are not tried."""
 
 
 def save_verified(stream: io.BufferedIOBase, file: RawFile, target: Path) -> None:
