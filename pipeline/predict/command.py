@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipeline.data.messages import printable
-from pipeline.io import InputError
+from pipeline.io import InputError, atomic_write
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PREPARED = Path("data/prepared.npz")
 MAX_PLOTTED = 60  # images on a page
+SOFTWARE = "python -m pipeline predict"  # named by a plot in its metadata, so that no other picture is replaced
 SURVEYED = 1000  # test images whose content is measured
 NOTES = {"inverted": "inverted", "fitted": "fitted", "far": "far from the data"}  # what may be said of a file
 DESCRIPTION = """\
@@ -99,8 +100,8 @@ def add_predict(commands: "_SubParsersAction[ArgumentParser]") -> None:
         "--plot",
         metavar="OUT.png",
         type=Path,
-        help=f"also draw up to {MAX_PLOTTED} images and their probabilities: the right class green, a wrong one red "
-        "with the right one in brackets",
+        help=f"also draw up to {MAX_PLOTTED} images and their probabilities, into a new file or an earlier plot: the "
+        "right class green, a wrong one red with the right one in brackets",
     )
     parser.set_defaults(command=run_predict)
 
@@ -180,6 +181,10 @@ def _check(arguments: Namespace) -> None:
             raise InputError(f"--plot: found {printable(plot)}, expected a name that ends in .png")
         if not plot.parent.is_dir():
             raise InputError(f"--plot: found no folder {printable(plot.parent)}, expected one; create it first")
+        if plot.resolve() in map(Path.resolve, arguments.files):
+            raise InputError(f"--plot: found {printable(plot)} among the images to predict, expected another name")
+        if plot.exists() and not _is_plot(plot):
+            raise InputError(f"--plot: {printable(plot)} is no plot of this command and stays; name a new file")
         if number > MAX_PLOTTED:
             raise InputError(f"--plot: found {number:,} images, expected at most {MAX_PLOTTED}, which fill a page")
     if arguments.files:
@@ -297,12 +302,23 @@ def _training_note(source: Source, far: int) -> str:
     return f"{note} Images that are far from the data: {far}; their classes mean nothing." if far else note
 
 
+def _is_plot(path: Path) -> bool:
+    """Return whether `_plot` has written a file."""
+    return path.is_file() and f"Software\0{SOFTWARE}".encode() in path.read_bytes()
+
+
 def _plot(path: Path, predictions: "Sequence[tuple[Example, Probabilities]]", classes: Sequence[str]) -> None:
+    """Draw images and their probabilities into a PNG file that names `SOFTWARE`."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
     from pipeline.report.figures.images import Predicted, prediction_grid
     from pipeline.report.figures.style import write_png
 
     shown = [Predicted(example.pixels, found, example.label, example.name) for example, found in predictions]
-    try:
-        write_png(path, prediction_grid(shown, classes))
-    except OSError as error:
-        raise InputError(f"--plot: {printable(path)} cannot be written: {error.strerror}") from error
+    metadata = PngInfo()
+    metadata.add_text("Software", SOFTWARE)
+    with atomic_write(path) as temporary:
+        write_png(temporary, prediction_grid(shown, classes))
+        with Image.open(temporary) as image:
+            image.save(temporary, dpi=image.info["dpi"], pnginfo=metadata, optimize=True)
