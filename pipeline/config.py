@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -38,7 +38,9 @@ class Pipeline(StrictModel):
     """The models that one pipeline trains, and their recipes."""
 
     recipes: Annotated[dict[Name, Recipe], Field(min_length=1)]
+    """training techniques, by the name that models give"""
     models: Annotated[dict[Name, AnyModel], Field(min_length=1)]
+    """each is trained and evaluated by stages of its own"""
 
     def get_model(self, name: str) -> ModelConfig:
         """Return the entry `name` of ``models``, or raise InputError that names those there are."""
@@ -55,7 +57,7 @@ class Pipeline(StrictModel):
 
     def _wrong_names(self, context: Mapping[str, Any]) -> Iterator[InitErrorDetails]:
         taken = RESERVED | dict.fromkeys(context.get("models", ()), f"{PARAMS} has a model of this name")
-        splits = self.splits if isinstance(self, Config) else context.get("splits", {})
+        splits = context.get("splits", {})
         for name, model in self.models.items():
             if name in taken:
                 yield _mistake(f"models.{name}", f"another name: {taken[name]}")
@@ -73,15 +75,19 @@ def _mistake(key: str, expected: str) -> InitErrorDetails:
 class Config(Pipeline):
     """The whole of ``params.yaml``."""
 
-    model: Annotated[Name, Field(description="The candidate, whose metrics `dvc metrics diff` compares.")]
-    published: PlainText | None
+    model: Name
+    """the candidate, whose metrics `dvc metrics diff` compares"""
+    published: Literal["published.yaml"] | None
+    """what articles report for these data, shown beside our results; null for other data"""
     data: DataConfig
+    """where the images come from, and how they are read"""
     splits: Annotated[dict[Name, SplitConfig], Field(min_length=1)]
+    """ways to hold out validation images, by the name that models give"""
 
     def _wrong_names(self, context: Mapping[str, Any]) -> Iterator[InitErrorDetails]:
         if self.model not in self.models:
             yield _mistake("model", f"the name of a model; allowed: {', '.join(self.models)}")
-        yield from super()._wrong_names(context)
+        yield from super()._wrong_names({**context, "splits": self.splits})
 
 
 def load_config(path: Path = PARAMS) -> Config:

@@ -54,9 +54,9 @@ PlainText = Annotated[str, Matching(r"[^\x00-\x1f\x7f-\x9f]+", "text without con
 
 
 class StrictModel(BaseModel):
-    """A mapping of a settings file. Its keys are exactly the fields."""
+    """A mapping of a settings file. Its keys are exactly the fields. Editors show what stands below a key."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -86,18 +86,21 @@ class UrlSource(StrictModel):
     """Files below an HTTPS address."""
 
     url: HttpsUrl
+    """the address of the folder, which begins with https://"""
 
 
 class DebianSource(StrictModel):
     """Files inside a package of the machine's Debian or Ubuntu archive."""
 
     debian: DebianPackage
+    """the package's name"""
 
 
 class FolderSource(StrictModel):
     """Files in a local folder, relative to the repository."""
 
     folder: PlainText
+    """data/local or a folder below it; a folder elsewhere only for files with a checksum"""
 
 
 def _source_tag(source: Any) -> str | None:
@@ -118,14 +121,18 @@ class RawFile(StrictModel):
     """A file as the sources name it, and the SHA-256 of its decompressed content."""
 
     name: FileName
+    """the file's name, without .gz"""
     sha256: Sha256 | None
+    """64 hexadecimal digits; null accepts any content, from data/local only"""
 
 
 class HeldOut(StrictModel):
     """Test images held out of the training images, the same fraction of each class."""
 
     fraction: Fraction
+    """the fraction of each class, such as 0.2"""
     seed: Seed
+    """the start of the random numbers that choose the images"""
 
 
 def _test_tag(test: Any) -> str:
@@ -163,19 +170,28 @@ class IdxFiles(_RawFiles):
     """The four files of the IDX format."""
 
     train_images: RawFile
+    """images to train on"""
     train_labels: RawFile
+    """their labels, in the same order"""
     test_images: RawFile
+    """images to test on"""
     test_labels: RawFile
+    """their labels, in the same order"""
     transposed: bool
+    """whether rows and columns of each image are swapped, as in EMNIST"""
 
 
 class IdxPair(_RawFiles):
     """Two files of the IDX format, of which test images are held out."""
 
     train_images: RawFile
+    """images to train and test on"""
     train_labels: RawFile
+    """their labels, in the same order"""
     test: HeldOut
+    """how test images are held out"""
     transposed: bool
+    """whether rows and columns of each image are swapped, as in EMNIST"""
 
 
 def _idx_tag(files: Any) -> str:
@@ -188,32 +204,42 @@ class CsvFiles(_RawFiles):
     """The tables of the CSV format: two, or one of which test images are held out."""
 
     train: RawFile
+    """the table to train on"""
     test: Annotated[Annotated[RawFile, Tag("separate")] | Annotated[HeldOut, Tag("held out")], Discriminator(_test_tag)]
+    """a table to test on, or {fraction, seed} to hold test images out of the other"""
     transposed: bool
+    """whether rows and columns of each image are swapped, as in EMNIST"""
 
 
 class SeparateFolder(StrictModel):
     """Test images in a folder of their own."""
 
     folder: LocalFolder
+    """the folder, which has one folder for each class; data/local or below it"""
 
 
 class Size(StrictModel):
     """Height and width of an image in pixels."""
 
     height: Side
+    """pixels, at most 4096"""
     width: Side
+    """pixels, at most 4096"""
 
 
 class ImageFolders(StrictModel):
     """Folders with one folder of images for each class, and how the images are converted."""
 
     train: LocalFolder
+    """the training images: data/local or a folder below it, which has one folder for each class"""
     test: Annotated[
         Annotated[SeparateFolder, Tag("separate")] | Annotated[HeldOut, Tag("held out")], Discriminator(_test_tag)
     ]
+    """{folder} of the test images, or {fraction, seed} to hold them out of the training images"""
     resize: Size | None
+    """scale each image in its proportions and fill the rest; null: all images have one size already"""
     color: Literal["grey", "rgb"]
+    """grey: the luminance of colour images; rgb: three channels"""
 
     @model_validator(mode="after")
     def refuse_equal_folders(self) -> Self:
@@ -227,8 +253,11 @@ class _Data(StrictModel):
     """The settings that all formats have in common."""
 
     sources: Annotated[list[Source], Field(min_length=1)]
+    """where the files come from, tried in this order"""
     classes: Annotated[list[PlainText], Field(min_length=2, max_length=256)] | None
+    """names in the order of the labels; null takes the labels themselves, or the names of the folders"""
     normalization: Literal["minmax", "standard"]
+    """minmax scales pixels to 0-1, standard to zero mean and unit variance, by the training images"""
 
     @model_validator(mode="after")
     def refuse_equal_classes(self) -> Self:
@@ -242,23 +271,29 @@ class IdxData(_Data):
     """Data in the IDX format of MNIST."""
 
     format: Literal["idx"]
+    """four binary files, or two; the section `idx` names them"""
     idx: Annotated[
         Annotated[IdxFiles, Tag("four files")] | Annotated[IdxPair, Tag("two files")], Discriminator(_idx_tag)
     ]
+    """the files: images and labels of training and test, or training alone, of which test images are held out"""
 
 
 class CsvData(_Data):
     """Data in CSV tables of label and pixels."""
 
     format: Literal["csv"]
+    """tables of label and pixels; the section `csv` names them"""
     csv: CsvFiles
+    """the tables"""
 
 
 class ImageData(_Data):
     """Data in folders of PNG and JPEG files."""
 
     format: Literal["images"]
+    """folders of PNG and JPEG files; the section `images` names them"""
     images: ImageFolders
+    """the folders, and how images are converted"""
 
 
 def _format_tag(data: Any) -> str | None:
@@ -284,4 +319,6 @@ class SplitConfig(StrictModel):
     """The training images held out for validation: a fraction or a number, as scikit-learn's `test_size`."""
 
     validation_size: Fraction | PositiveInt
+    """a fraction of the training images, or their number; the same share of each class"""
     seed: Seed
+    """the start of the random numbers that choose the images"""

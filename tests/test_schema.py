@@ -3,6 +3,7 @@
 import json
 import re
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pipeline.schema import SCHEMAS, json_schema, run_schema
 FILES = [PARAMS, Path("frontier/params.yaml"), *sorted(Path("configs").glob("*.yaml"))]
 MISTAKES: list[tuple[str, str, Any]] = [
     ("model", "model", "Dense-128"),
+    ("published", "published", "articles.yaml"),
     ("data.format", "data", "png"),
     ("data.sources.0", "data", {"floppy": "a"}),
     ("data.idx.transposed", "data", 0),
@@ -85,6 +87,24 @@ def test_dvc_keeps_the_line_that_names_the_schema(path: Path, tmp_path: Path) ->
     with modify_yaml(copy):  # as `dvc exp run -S` does
         pass
     assert copy.read_text().splitlines()[0] == path.read_text().splitlines()[0]
+
+
+def properties(schema: Any) -> Iterator[tuple[str, Any]]:
+    """Every key that the schema allows, with what the schema says of it."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {}).items()
+    for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from properties(part)
+
+
+@pytest.mark.parametrize("path", SCHEMAS, ids=str)
+def test_every_key_is_explained(path: Path) -> None:
+    assert {key for key, said in properties(json.loads(path.read_text())) if "description" not in said} == set()
+
+
+def test_an_option_is_explained_by_its_docstring() -> None:
+    airbench = json.loads(PARAMS.with_name("params.schema.json").read_text())["$defs"]["airbench"]["properties"]
+    assert airbench["widths"]["description"] == "`widths` are the features of the stem and of each pair."
 
 
 def test_recipes_are_explained_as_in_the_parameter_file() -> None:
