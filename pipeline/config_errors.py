@@ -67,13 +67,13 @@ def _explain(path: Path, text: str, values: Any, errors: Sequence[ErrorDetails])
     found: dict[tuple[str | int, ...], str] = {}
     for error in errors:
         keys = _key_path(values, error)
-        expected.setdefault(keys, []).append(error["msg"])
+        expected.setdefault(keys, []).append(error["msg"].removeprefix("Input should be "))
         found[keys] = "nothing" if error["type"] == "missing" else _shorten(_lookup(values, keys))
     root = YAML(typ="safe").compose(text)
     lines = {keys: _line(root, keys) for keys in expected}
     return [
         f"{path}:{lines[keys]}: {_escape('.'.join(map(str, keys))) or 'the file'}: "
-        f"found {found[keys]}, expected: {' or '.join(expected[keys])}"
+        f"found {found[keys]}, expected: {' or '.join(dict.fromkeys(expected[keys]))}"
         for keys in sorted(expected, key=lambda keys: lines[keys])
     ]
 

@@ -27,6 +27,7 @@ MISSING = object()
 # Where a value is replaced, by what, and what the error says after the file's name and the line's number.
 MISTAKES: list[tuple[str, Any, str]] = [
     ("model", "cnn9", r"model: found 'cnn9', expected: the name of a model; allowed: mlp, single_layer"),
+    ("published", "articles.yaml", r"published: found 'articles\.yaml', expected: 'published\.yaml'"),
     ("data.format", "png", r"data\.format: found 'png', expected: format is one of idx, csv, images"),
     (
         "data.format",
@@ -57,7 +58,7 @@ MISTAKES: list[tuple[str, Any, str]] = [
         r"splits\.standard\.sed: found 0, expected: no such key; allowed: validation_size, seed",
     ),
     ("splits.standard.validation_size", 1.0, r"splits\.standard\.validation_size: found 1\.0, expected: .*less than 1"),
-    ("splits.standard.validation_size", 0, r"splits\.standard\.validation_size: found 0, expected: .*greater than 0"),
+    ("splits.standard.validation_size", 0, r"splits\.standard\.validation_size: found 0, expected: greater than 0$"),
     ("recipes.plain.flip", "sometimes", r"recipes\.plain\.flip: found 'sometimes', expected: .*'random' or 'alt"),
     ("recipes.plain.translate", -1, r"recipes\.plain\.translate: found -1, expected: .*greater than or equal to 0"),
     ("recipes.plain.label_smoothing", 1.0, r"recipes\.plain\.label_smoothing: found 1\.0, .*less"),
