@@ -4,7 +4,6 @@ It reads what training and evaluation left, so it also works for results that DV
 callback sees, and nothing is trained.
 """
 
-import hashlib
 import os
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,12 +12,10 @@ from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
-from ruamel.yaml import YAML
-
 from pipeline.config import Layout, find_model, load_all
 from pipeline.data.messages import printable
 from pipeline.io import PARTIAL, InputError, read_json
-from pipeline.programs import git
+from pipeline.programs import current_commit, dependency_group, md5, read_lock
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -75,14 +72,9 @@ def run_track(arguments: Namespace) -> None:
     if not chosen:
         raise InputError("found no trained model; run `dvc repro` or `dvc pull`")
     trainings = [load_training(layout, name) for layout, name in chosen]
-    try:
+    with dependency_group(arguments.to, "--to"):
         for run_name, sent in TRACKERS[arguments.to](trainings, arguments.uri):
             print(f"{run_name}: {'sent' if sent else 'already there'}")
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"--to: {arguments.to} needs the package {error.name}; "
-            f"run `uv sync --inexact --locked --group {arguments.to}`"
-        ) from error
 
 
 def load_training(layout: Layout, name: str) -> Training:
@@ -93,30 +85,30 @@ def load_training(layout: Layout, name: str) -> Training:
     import pandas as pd
 
     lock = layout.folder / "dvc.lock"
-    stages = YAML(typ="safe").load(lock.read_text(encoding="utf-8"))["stages"] if lock.exists() else {}
+    stages = read_lock(lock)
     stage = layout.stage("evaluate", name)
     train, evaluate = (stages.get(f"{kind}@{name}") for kind in ("train", "evaluate"))
     if not train or not evaluate:
         raise InputError(f"{name}: {lock} has no results of it; run `dvc repro {stage}`")
-    recorded = {Path(file["path"]): file["md5"] for file in train["deps"] + train["outs"] + evaluate["outs"]}
+    recorded = {Path(path): found.md5 for path, found in {**train.deps, **train.outs, **evaluate.outs}.items()}
     files = [layout.run(name), layout.curves(name), layout.metrics_of(name)]
     for path in files:
-        if not path.exists() or _md5(path.read_bytes()) != recorded[path]:
+        if not path.exists() or md5(path) != recorded.get(path):
             found = "other content" if path.exists() else "no file"
             raise InputError(f"{path}: found {found}, expected what {lock} records; run `dvc repro {stage}`")
     run = read_json(files[0])
     measured = {key: run[key] for key in ("parameters", "best_epoch", "seconds", "seconds_per_epoch")}
-    identity = _md5("".join(recorded[path] for path in files).encode())
+    identity = md5("".join(recorded[path] for path in files).encode())
     return Training(
         run_name=f"{name}-{identity[:8]}",
-        parameters=_parameters(train["params"]),
+        parameters=_parameters(train.params),
         curves=pd.read_csv(files[1]).set_index("epoch"),
         metrics=_flatten(read_json(files[2])) | _flatten({"training": measured}),
         tags={
             "model": name,
             "results": identity,
-            "commit": git("describe", "--always", "--dirty", "--exclude=*", "--abbrev=40").strip(),
-            "data_md5": recorded[Path("data/prepared.npz")],
+            "commit": current_commit(),
+            "data_md5": recorded.get(Path("data/prepared.npz"), ""),
             "seed": str(run["seed"]),
             "machine": f"{run['processor']}, {run['cores']} cores, {run['backend']} on {run['device']}",
         },
@@ -138,10 +130,6 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in values.items():
         flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return flat
-
-
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def to_tensorboard(trainings: Sequence[Training], uri: str | None) -> Iterator[tuple[str, bool]]:

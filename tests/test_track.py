@@ -12,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.io import InputError
+from pipeline.programs import read_lock
 from pipeline.track import run_track
 
 
@@ -121,8 +122,28 @@ def test_a_tracker_that_is_absent_is_named_with_its_group(
     results: Path, to: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(InputError, match=f"needs the package {package}; run `uv sync .* --group {to}`"):
+    with pytest.raises(InputError, match=f"^--to: the package {package} is not installed; run .* --group {to}`"):
         track(to, "somewhere", "mlp")
+
+
+DAMAGED_LOCKS = {
+    "": "absent keys or wrong values",
+    "schema: '2.0'": "absent keys or wrong values",
+    "stages: {train@mlp: {outs: [{md5: a}]}}": "absent keys or wrong values",
+    "<<<<<<< HEAD\nschema: '2.0'\n=======\n": "mapping values are not allowed",
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED_LOCKS)
+def test_a_damaged_lock_is_named(content: str, tmp_path: Path) -> None:
+    lock = tmp_path / "dvc.lock"
+    lock.write_text(content)
+    with pytest.raises(InputError) as refused:
+        read_lock(lock)
+    message = str(refused.value)
+    assert message.startswith(f"{lock}: expected a file as DVC writes it, found: ")
+    assert DAMAGED_LOCKS[content] in message
+    assert message.endswith(f"; resolve its conflicts or run `git restore {lock}`, then `dvc repro`")
 
 
 def test_only_what_the_lock_records_is_sent(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ wrote the lock, or whether the working tree has changed since.
 """
 
 import ast
-import hashlib
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cache
@@ -13,41 +12,41 @@ from pathlib import Path
 
 from pipeline.dvc_modules import HashInfo, Meta, Tree
 from pipeline.io import InputError
-from pipeline.programs import git, git_bytes
+from pipeline.programs import git, git_bytes, md5
 
 COMMITS = 100  # how far back a version of the code is searched
 MODULE = re.compile(r"python3? -m ([\w.]+)(?: .*)?")  # a command whose imports are known
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-def find_code_changes(path: str, md5: str, imported: Container[str] | None = None) -> list[str] | None:
-    """Compare a dependency that git tracks with its version of hash `md5`.
+def find_code_changes(path: str, recorded: str, imported: Container[str] | None = None) -> list[str] | None:
+    """Compare a dependency that git tracks with its version of hash `recorded`.
 
     Args:
         path: A file, or a folder that stands for its files.
-        md5: The hash that ``dvc.lock`` records for it.
+        recorded: The hash that ``dvc.lock`` records for it.
         imported: The modules that a stage imports. Of a folder, no other module counts. None counts all.
 
     Returns:
         What changed, such as ``pipeline/io.py: write_json``, less comments, formatting and docstrings of Python files.
         None if no commit has that version.
     """
-    recorded = _find_version(path, md5)
-    if recorded is None:
+    blobs = _find_version(path, recorded)
+    if blobs is None:
         return None
     present = {file: Path(file).read_bytes() for file in list_files(path)}
     changes = []
-    for file in sorted(recorded | present):
+    for file in sorted(blobs | present):
         if file != path and file.endswith(".py") and imported is not None and file not in imported:
             continue
         if file not in present:
             changes.append(f"{file}: the file is gone")
-        elif file not in recorded:
+        elif file not in blobs:
             changes.append(f"{file}: the file is new")
         elif file.endswith(".py"):
-            changes += [f"{file}: {name}" for name in changed_definitions(_blob(recorded[file]), present[file])]
-        elif _blob(recorded[file]) != present[file]:
-            changes.append(f"{file}: the file is not Python")
+            changes += [f"{file}: {name}" for name in changed_definitions(_blob(blobs[file]), present[file])]
+        elif _blob(blobs[file]) != present[file]:
+            changes.append(f"{file}: the file has changed (not Python, so every change counts)")
     return changes
 
 
@@ -120,15 +119,15 @@ def changed_definitions(old: bytes | str, new: bytes | str) -> list[str]:
 def hash_folder(path: str, files: Mapping[str, str]) -> str:
     """Return the MD5 that DVC gives a folder, from the MD5 of each of its files, by path."""
     tree = Tree()  # type: ignore[no-untyped-call]
-    for file, md5 in files.items():
-        tree.add(tuple(file.removeprefix(f"{path}/").split("/")), Meta(), HashInfo("md5", md5))
+    for file, value in files.items():
+        tree.add(tuple(file.removeprefix(f"{path}/").split("/")), Meta(), HashInfo("md5", value))
     tree.digest()
     return str(tree.hash_info.value)
 
 
 def hash_files(files: Iterable[str]) -> dict[str, str]:
     """Return the MD5 of each of these files in the working tree."""
-    return {file: _md5(Path(file).read_bytes()) for file in files}
+    return {file: md5(Path(file)) for file in files}
 
 
 def list_files(path: str) -> list[str]:
@@ -138,13 +137,13 @@ def list_files(path: str) -> list[str]:
 
 
 @cache
-def _find_version(path: str, md5: str) -> dict[str, str] | None:
-    """Return git's object of each file at `path` in the newest commit where DVC's hash is `md5`; None without one."""
+def _find_version(path: str, wanted: str) -> dict[str, str] | None:
+    """Return git's object of each file at `path` in the newest commit where DVC's hash is `wanted`, if there is one."""
     for commit in git("rev-list", f"--max-count={COMMITS}", "HEAD", "--", path).split():
         blobs = _list_blobs(commit, path)
-        hashes = {file: _md5(_blob(name)) for file, name in blobs.items()}
+        hashes = {file: md5(_blob(name)) for file, name in blobs.items()}
         found = hashes[path] if path in hashes else hash_folder(path, hashes)
-        if found == md5:
+        if found == wanted:
             return blobs
     return None
 
@@ -160,10 +159,6 @@ def _blob(name: str) -> bytes:
         return git_bytes("cat-file", "blob", name)
     except InputError:  # a submodule, or an object that a partial clone lacks
         return b""
-
-
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _parse(text: bytes | str) -> ast.Module:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pipeline.config import load_all
 from pipeline.data.messages import printable
 from pipeline.io import InputError
-from pipeline.programs import dvc, git
+from pipeline.programs import Locked, dvc, git
 from pipeline.review.markdown import as_printable
 from pipeline.review.scores import choose_max_drop, compare, parse_max_drop
 from pipeline.review.settings import load_review_settings
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     from pipeline.review.comment import Outputs
-    from pipeline.review.staleness import Locked
 
 DESCRIPTION = """\
 Review what this branch changes in the results, against the commit where it left BASE, and print a comment in Markdown.
@@ -197,9 +196,9 @@ def _is_wanted(stage: str, wanted: Sequence[str]) -> bool:
     return not {stage, name, name.partition("@")[0]}.isdisjoint(wanted)
 
 
-def _can_run(locked: "Locked") -> bool:
+def _can_run(locked: Locked) -> bool:
     return bool(_list_missing(locked)) and all(Path(path).exists() for path in locked.deps)
 
 
-def _list_missing(locked: "Locked") -> list[str]:
+def _list_missing(locked: Locked) -> list[str]:
     return [path for path in locked.outs if not Path(path).exists()]

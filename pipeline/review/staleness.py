@@ -4,22 +4,17 @@ No cache is needed: the hashes in the lock files stand for outputs that are abse
 """
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from os.path import relpath
 from pathlib import Path
 from posixpath import join, normpath
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from pipeline.dvc_modules import DvcException, Repo
 from pipeline.io import InputError
-from pipeline.programs import dvc, git, git_bytes, is_ignored
+from pipeline.programs import Locked, Recorded, dvc, git, is_ignored, read_lock
 from pipeline.review.code_changes import (
     COMMITS,
     find_code_changes,
@@ -31,7 +26,6 @@ from pipeline.review.code_changes import (
 
 STATES = {"new": "is new", "modified": "has changed", "deleted": "is gone"}  # DVC's words
 FITS, REWORDED = "fits", "has other comments"
-MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 METRICS = (".json", ".toml", ".yaml", ".yml")  # what DVC reads metrics from
 
 
@@ -50,21 +44,6 @@ class Reason(NamedTuple):
 
     subject: str
     state: str
-
-
-class Recorded(NamedTuple):
-    """The MD5 and the number of files that a lock file records of a path; "" where it records no hash."""
-
-    md5: str
-    files: int
-
-
-class Locked(NamedTuple):
-    """The files that a stage read and wrote, by path, and its command."""
-
-    deps: dict[str, Recorded]
-    outs: dict[str, Recorded]
-    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -282,43 +261,18 @@ def _is_unchanged(stage: str, path: str, locks: Locks) -> bool | None:
 
 
 def _read_lock(file: str, stages: Mapping[str, Stage], commit: str | None) -> dict[str, Locked]:
-    """Read a lock file by the full names of its stages, or a ``.dvc`` file as a stage without dependencies."""
+    """Read a lock file by the full names of its stages, with paths from this folder."""
     folder, _, name = file.rpartition("/")
     folders = {stage: entry.folder for stage, entry in stages.items() if lock_of(stage) == file}
     usual = next(iter(folders.values()), folder)  # of a stage that is gone
-    prefix = f"{folder}/{Path(name).with_suffix('.yaml')}:" if folder else ""
-    try:
-        content = _load_present(file) if commit is None else _load_committed(file, commit)
-        if name.endswith(".dvc"):
-            return {file: Locked({}, _recorded(content["outs"], usual))} if content else {}
-        return {
-            f"{prefix}{stage}": _locked(entry, folders.get(f"{prefix}{stage}", usual))
-            for stage, entry in (content["stages"] if content else {}).items()
-        }
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError, YAMLError) as error:
-        raise InputError(f"{file}: expected a file as DVC writes it, found: {error}; `dvc repro` writes it") from error
+    prefix = f"{folder}/{Path(name).with_suffix('.yaml')}:" if folder and not name.endswith(".dvc") else ""
+    entries = {}
+    for stage, locked in read_lock(Path(file), commit).items():
+        place = folders.get(f"{prefix}{stage}", usual)
+        deps, outs = ({_join(place, path): files[path] for path in files} for files in (locked.deps, locked.outs))
+        entries[f"{prefix}{stage}"] = locked._replace(deps=deps, outs=outs)
+    return entries
 
 
-def _load_present(file: str) -> Any:
-    return YAML(typ="safe").load(Path(file).read_bytes()) if Path(file).exists() else None
-
-
-def _locked(entry: dict[str, Any], folder: str) -> Locked:
-    deps, outs = (_recorded(entry.get(kind) or [], folder) for kind in ("deps", "outs"))
-    return Locked(deps, outs, str(entry.get("cmd", "")))
-
-
-@cache
-def _load_committed(file: str, commit: str) -> Any:
-    listed = git("ls-tree", "--name-only", commit, "--", file)
-    return YAML(typ="safe").load(git_bytes("show", f"{commit}:./{file}")) if listed else None
-
-
-def _recorded(items: list[dict[str, Any]], folder: str) -> dict[str, Recorded]:
-    """Return what is recorded by path; paths begin in `folder`."""
-    found = {}
-    for item in items:
-        md5, files, path = str(item.get("md5", "")), item.get("nfiles", 1), str(item["path"])
-        full = path if "://" in path else normpath(join(folder, path))
-        found[full] = Recorded(md5 if MD5.fullmatch(md5) else "", files if isinstance(files, int) else 0)
-    return found
+def _join(folder: str, path: str) -> str:
+    return path if "://" in path else normpath(join(folder, path))

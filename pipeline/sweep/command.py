@@ -5,13 +5,13 @@ What takes seconds to import is imported when a sweep runs, since other commands
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.io import InputError
+from pipeline.programs import dependency_group
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -72,7 +72,7 @@ def run_sweep(arguments: Namespace) -> None:
     with open_workspace(name) as workspace:
         results: Sequence[TrialResult | PrunedTrial]
         if sweep.search:
-            with _installed("optuna", "search", "sweep"):
+            with dependency_group("sweep", "search"):
                 from pipeline.sweep.search import SearchJob, run_search
             results = run_search(SearchJob(name, sweep, layout, commit), jobs, workspace)
         else:
@@ -80,7 +80,7 @@ def run_sweep(arguments: Namespace) -> None:
             if arguments.ray is None:
                 _run_grid(trials, commit, jobs, workspace)
             else:
-                with _installed("ray", "--ray", "ray"):
+                with dependency_group("ray", "--ray"):
                     from pipeline.sweep.cluster import run_on_cluster
                 run_on_cluster(trials, commit, arguments.ray)
             results = [read_result(trial, commit) for trial in trials]
@@ -91,7 +91,7 @@ def run_sweep(arguments: Namespace) -> None:
     folder = REPORTS / name
     write_report(folder, sweep, results, best)
     print(f"{folder}: table and figures of {len(results)} trials")
-    print(f"best on validation data: {best.trial.label} ({best.validation_accuracy:.2%}); to take it over:")
+    print(f"best on validation data: {best.trial.label} ({best.validation_accuracy:.2%}); to apply it:")
     print(f"dvc exp apply {best.trial.name}")
 
 
@@ -108,18 +108,6 @@ def _run_grid(trials: "Sequence[Trial]", commit: str, jobs: int, workspace: "Wor
     left = [trial for trial in trials if trial.name not in done]
     print(f"{len(trials) - len(left)} of {len(trials)} trials are finished", flush=True)
     run_parallel(jobs, [partial(run, trial) for trial in left], workspace)
-
-
-@contextmanager
-def _installed(module: str, place: str, group: str) -> Iterator[None]:
-    """Raise InputError that names the dependency group if a module is not installed."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name != module:
-            raise
-        advice = f"run `uv sync --inexact --group {group}`"
-        raise InputError(f"{place}: {module} is not installed; {advice}") from error
 
 
 def _sweep_file(value: str) -> Path:
