@@ -12,12 +12,15 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ruamel.yaml import YAML
 
+from pipeline.config_data import DataConfig, IdxData
 from pipeline.config_models import ARCHITECTURES
 from pipeline.publish.model import PublishedModel
 from pipeline.report.page.data import ISSUE_SPLITS, duplicate_counts, label_issues, without_duplicates
 
 TEMPLATES = Path(__file__).parent / "templates"
-# The data that articles report on: the identifier and the name that Hugging Face has for them.
+# SHA-256 of Fashion-MNIST's training images, which tells it from data of the reader's own.
+FASHION_MNIST_SHA256 = "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+# Identifiers and names for Hugging Face.
 FASHION_MNIST = {"type": "zalando-datasets/fashion_mnist", "name": "Fashion-MNIST"}
 OTHER_DATA = {"type": "images", "name": "images of our own"}
 
@@ -41,7 +44,7 @@ def _context(model: PublishedModel) -> dict[str, Any]:
     return {
         "front_matter": _front_matter(model),
         "about": _describe_architecture(result.config.architecture),
-        "data_name": _dataset(model)["name"],
+        "data_name": _dataset(project.config.data)["name"],
         "result": result,
         "accuracy": model.accuracy,
         "shape": model.shape,
@@ -66,7 +69,7 @@ def _context(model: PublishedModel) -> dict[str, Any]:
 
 def _front_matter(model: PublishedModel) -> str:
     """Write what Hugging Face reads of a card, as YAML."""
-    dataset = _dataset(model)
+    dataset = _dataset(model.project.config.data)
     scores = {"accuracy": ("Accuracy", model.accuracy), "f1": ("Macro F1", model.result.best_scores["f1_macro"])}
     measured = {
         "task": {"type": "image-classification"},
@@ -89,9 +92,10 @@ def _front_matter(model: PublishedModel) -> str:
     return text.getvalue()
 
 
-def _dataset(model: PublishedModel) -> Mapping[str, str]:
-    """Return identifier and name of the data, which are Fashion-MNIST where articles report results for them."""
-    return FASHION_MNIST if model.project.published else OTHER_DATA
+def _dataset(data: DataConfig) -> Mapping[str, str]:
+    """Return identifier and name of the data: Fashion-MNIST's if the training images are pinned to its content."""
+    pinned = data.idx.train_images.sha256 if isinstance(data, IdxData) else None
+    return FASHION_MNIST if pinned == FASHION_MNIST_SHA256 else OTHER_DATA
 
 
 def _describe_architecture(name: str) -> str:
