@@ -12,8 +12,7 @@ from pipeline.config import find_model
 from pipeline.data.dataset import Arrays, load_prepared
 from pipeline.data.description import Description, load_description
 from pipeline.io import run
-from pipeline.predict.command import PREPARED, SURVEYED
-from pipeline.predict.images import Example, content_extent, load_file
+from pipeline.predict.images import PREPARED, Example, content_extent, load_file
 from pipeline.predict.onnx_model import OnnxModel, onnx_file
 from pipeline.predict.outliers import QUANTILE, OutlierDetector
 
@@ -87,7 +86,7 @@ def draw_kinds(data: Arrays, photographs: Images) -> dict[str, Images]:
 def measure(data: Arrays, description: Description, model: OnnxModel) -> str:
     """Return both tables for a model and its data."""
     test, classes = data["test_images"], description.classes
-    extent = content_extent(test[:SURVEYED])
+    extent = content_extent(test)
     files = {name: FOLDER / f"{name.split('/')[0].lower().replace(' ', '-')}.jpg" for name in classes}
     examples = {name: load_file(file, model.shape, description, extent=extent) for name, file in files.items()}
     detector = OutlierDetector.of(test)

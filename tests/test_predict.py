@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from pipeline.data.description import Description
 from pipeline.data.formats.idx import read_images, read_labels
 from pipeline.io import InputError, write_json, write_npz
-from pipeline.predict.images import Example, content_extent, fit_content, load_file
+from pipeline.predict.images import SURVEYED, Example, content_extent, fit_content, load_file
 from pipeline.predict.onnx_model import BATCH_SIZE, OnnxModel, predict_batches
 from tests.helpers.clone import ROOT, Clone
 from tests.helpers.documentation import run_page
@@ -422,6 +422,13 @@ def test_test_images_fill_the_frame(images: Pixels) -> None:
     framed = np.zeros((5, 28, 28, 1), np.uint8)
     framed[:, 4:24, 10:15] = 200
     assert content_extent(framed) == pytest.approx(20 / 28)
+
+
+def test_content_is_measured_in_images_of_all_classes() -> None:
+    by_class = np.zeros((4 * SURVEYED, 28, 28, 1), np.uint8)
+    by_class[:, 4:24, 10:15] = 200
+    by_class[SURVEYED:, 2:26] = by_class[SURVEYED:, 4:5]  # all but the first class are taller
+    assert content_extent(by_class) == pytest.approx(24 / 28)
 
 
 @pytest.mark.parametrize(("extent", "rows", "columns"), [(1.0, (0, 28), (7, 21)), (0.5, (7, 21), (10, 17))])

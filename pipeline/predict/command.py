@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from pipeline.predict.onnx_model import OnnxModel, Probabilities
     from pipeline.predict.outliers import OutlierDetector
 
-PREPARED = Path("data/prepared.npz")
 MAX_PLOTTED = 60  # images on a page
 SOFTWARE = "python -m pipeline predict"  # named by a plot in its metadata, so that no other picture is replaced
-SURVEYED = 1000  # test images whose content is measured
 NOTES = {"inverted": "inverted", "fitted": "fitted", "far": "far from the data"}  # what may be said of a file
 DESCRIPTION = """\
 Predict the class of test images or of image files, with the probability of each class.
@@ -156,11 +154,6 @@ def run_predict(arguments: Namespace) -> None:
         _plot(arguments.plot, plotted, classes)
 
 
-def is_cropped(description: "Description", data_format: str) -> bool:
-    """Return whether files are cropped to their content by default, as the training images were."""
-    return description.background is not None and data_format != "images"
-
-
 def _check(arguments: Namespace) -> None:
     """Raise InputError for arguments that do not go together, and files that are no images."""
     number = len(arguments.index or arguments.files)
@@ -208,6 +201,7 @@ def _load_trained(arguments: Namespace) -> Source:
     description = load_description()
 
     from pipeline.predict.identity import check_training_data
+    from pipeline.predict.images import PREPARED, content_extent, is_cropped
     from pipeline.predict.onnx_model import OnnxModel, onnx_file
 
     path = onnx_file(layout.model(name), layout.stage("train", name))
@@ -217,12 +211,11 @@ def _load_trained(arguments: Namespace) -> Source:
         return Source(name, model, description, None, None)
 
     from pipeline.data.dataset import load_test_split
-    from pipeline.predict.images import content_extent
     from pipeline.predict.outliers import OutlierDetector
 
     images = load_test_split(PREPARED).images
     by_default = is_cropped(description, config.data.format)
-    extent = content_extent(images[:SURVEYED]) if _choose(arguments.fit, by_default) else None
+    extent = content_extent(images) if _choose(arguments.fit, by_default) else None
     return Source(name, model, description, extent, OutlierDetector.of(images))
 
 
@@ -247,7 +240,7 @@ def _choose(option: bool | None, default: bool) -> bool:
 
 def _load_images(arguments: Namespace, source: Source) -> "Iterable[Example]":
     """Load the test images, or yield each file when it is asked for, so that few are held at a time."""
-    from pipeline.predict.images import load_file, load_test_images
+    from pipeline.predict.images import PREPARED, load_file, load_test_images
 
     if arguments.index:
         return load_test_images(PREPARED, arguments.index)

@@ -19,9 +19,8 @@ from pipeline.data.dataset import load_test_split
 from pipeline.data.description import DESCRIPTION, Description, load_description
 from pipeline.data.duplicates import load_duplicates
 from pipeline.io import InputError, atomic_write, read_json, require_output
-from pipeline.predict.command import PREPARED, SURVEYED, is_cropped
 from pipeline.predict.identity import check_training_data, recorded_md5
-from pipeline.predict.images import content_extent
+from pipeline.predict.images import PREPARED, content_extent, is_cropped
 from pipeline.predict.onnx_model import OnnxModel, onnx_file
 from pipeline.programs import git
 from pipeline.report.results import Result, load_result
@@ -87,7 +86,7 @@ class Project:
         """Share of the frame that the content of test images fills; None where files must not be cropped."""
         if not is_cropped(self.description, self.config.data.format):
             return None
-        return content_extent(load_test_split(PREPARED).images[:SURVEYED])
+        return content_extent(load_test_split(PREPARED).images)
 
 
 def load_project() -> Project:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.config import FRONTIER, ROOT, Layout, Pipeline, load_all
 from pipeline.dvc_modules import Repo
 from pipeline.io import atomic_write
-from pipeline.predict.command import PREPARED
+from pipeline.predict.images import PREPARED
 from pipeline.publish.card import model_card
 from pipeline.publish.landing import Page, Site, landing_page
 from pipeline.publish.model import (
