@@ -32,6 +32,7 @@ from tests.helpers.clone import Clone
 from tests.helpers.small_run import CLASSES
 
 MODELS = ["cnn1", "mlp"]
+LEFTOVER, OTHERS = ".partial-site-a1b2c3d4", ".partial-site-two-a1b2c3d4"  # of killed runs: of this site, of another
 
 
 class Published(NamedTuple):
@@ -58,7 +59,8 @@ def published(reproduced_folder: Path, tmp_path_factory: pytest.TempPathFactory)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(clone.folder)
         publish("site", "--model", "dense128", "--no-try-page")
-        Path(".partial-site-killed").mkdir()
+        for name in (LEFTOVER, OTHERS):
+            (clone.folder / name).mkdir()
         patch.setattr("pipeline.publish.site.write_try_page", lambda *paths: tried.append(paths))
         publish("site", "--model", *MODELS)
     return Published(clone, clone.folder / "site", tried)
@@ -84,7 +86,7 @@ def test_an_earlier_site_is_replaced_and_linked_whole(published: Published) -> N
     assert set(Links(page).found) == models | {"report.html", "try.html"}
     assert (published.site / "report.html").read_bytes() == (published.clone.folder / "reports/index.html").read_bytes()
     assert published.clone.run("git", "status", "--porcelain") == ""
-    assert list(published.clone.folder.glob(".partial-*")) == []
+    assert [path.name for path in published.clone.folder.glob(".partial-*")] == [OTHERS]
 
 
 def test_the_landing_page_may_run_and_load_nothing(published: Published) -> None:

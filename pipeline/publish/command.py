@@ -76,7 +76,7 @@ def run_publish(arguments: Namespace) -> None:
         find_model(name)
     parent, prefix = folder.absolute().parent, f"{PARTIAL}{folder.name}-"
     parent.mkdir(parents=True, exist_ok=True)
-    for leftover in parent.glob(f"{escape(prefix)}*"):  # of a run that was killed
+    for leftover in parent.glob(f"{escape(prefix)}????????/"):  # of a run that was killed
         shutil.rmtree(leftover)
     with tempfile.TemporaryDirectory(dir=parent, prefix=prefix) as temporary:
         from pipeline.publish.site import write_site  # takes seconds, and so follows the checks
