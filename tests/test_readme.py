@@ -72,7 +72,7 @@ def test_make_has_every_target_that_pages_name() -> None:
 def test_quickstart_scores_a_published_model(installed: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENVIRONMENT, "FIRST", "mlp")  # the clone has not the quickest model
     printed = run_block(installed, "README.md", "quickstart")
-    assert re.search(r"mlp: \d\d\.\d\d % of the test images .*article D reports 84\.84 %", printed)
+    assert re.search(r"mlp: test accuracy \d\d\.\d\d % .*article D reports 84\.84 %", printed)
 
 
 def test_make_repro_says_what_it_trains_and_what_is_best(installed: Clone) -> None:

@@ -55,9 +55,9 @@ def test_a_result_stands_beside_the_published_one(tmp_path: Path, monkeypatch: p
     write_json(layout.metrics_of("mlp"), {"seeds": 3, "test": {"accuracy": 0.8451}})
     published = Published(article="D", claim="84.84 %", accuracy=0.8484)
     assert describe("mlp", layout, published) == (
-        "mlp: 84.51 % of the test images are correct (3 seeds); article D reports 84.84 %"
+        "mlp: test accuracy 84.51 % (mean of 3 seeds); article D reports 84.84 %"
     )
-    assert describe("mlp", layout, None).endswith("(3 seeds)")
+    assert describe("mlp", layout, None).endswith("(mean of 3 seeds)")
 
 
 def test_the_most_accurate_are_printed_best_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

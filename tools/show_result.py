@@ -14,8 +14,8 @@ def describe(name: str, layout: Layout, published: Published | None) -> str:
     """Put a model's accuracy and the published accuracy into a line."""
     metrics = load_metrics(name, layout)
     test, seeds = metrics["test"], metrics["seeds"]
-    accuracy = f"{100 * test['accuracy']:.2f} %"
-    text = f"{name}: {accuracy} of the test images are correct ({seeds} seed{'s' if seeds > 1 else ''})"
+    of_seeds = f"mean of {seeds} seeds" if seeds > 1 else "1 seed"
+    text = f"{name}: test accuracy {100 * test['accuracy']:.2f} % ({of_seeds})"
     return f"{text}; article {published.article} reports {published.claim}" if published else text
 
 
