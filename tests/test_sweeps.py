@@ -234,7 +234,8 @@ def sampled(folder: Path, monkeypatch: pytest.MonkeyPatch, *kills: int) -> list[
     path.write_text(SEARCH.replace("trials: 3", "trials: 15"))
     shutil.copy2(ROOT / "params.yaml", folder)
     sweep, layout = load_sweep(path)
-    job = searching.SearchJob("search", sweep, layout, "commit")
+    assert sweep.search
+    search = Trial("search", sweep.model, {}, layout), sweep.search, "commit", 1
     begun: list[str] = []
     killed: list[Workspace] = []
 
@@ -251,9 +252,9 @@ def sampled(folder: Path, monkeypatch: pytest.MonkeyPatch, *kills: int) -> list[
     monkeypatch.setattr(searching, "read_result", lambda trial, _: result(dict(trial.settings), error(trial)))
     for _ in kills:
         with pytest.raises(KeyboardInterrupt), open_workspace("search") as workspace:
-            searching.run_search(job, 1, workspace)
+            searching.run_search(*search, workspace)
     with open_workspace("search") as workspace:
-        results = searching.run_search(job, 1, workspace)
+        results = searching.run_search(*search, workspace)
     return [dict(result.trial.settings) for result in results]
 
 

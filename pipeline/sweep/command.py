@@ -60,7 +60,7 @@ def run_sweep(arguments: Namespace) -> None:
     """
     from pipeline.sweep.config import load_sweep
     from pipeline.sweep.report import write_report
-    from pipeline.sweep.trials import TrialResult, baseline, best_result, grid_trials, read_result
+    from pipeline.sweep.trials import Trial, TrialResult, baseline, best_result, grid_trials, read_result
     from pipeline.sweep.workspace import open_workspace
 
     path, jobs = arguments.file, arguments.jobs
@@ -73,8 +73,8 @@ def run_sweep(arguments: Namespace) -> None:
         results: Sequence[TrialResult | PrunedTrial]
         if sweep.search:
             with dependency_group("sweep", "search"):
-                from pipeline.sweep.search import SearchJob, run_search
-            results = run_search(SearchJob(name, sweep, layout, commit), jobs, workspace)
+                from pipeline.sweep.search import run_search
+            results = run_search(Trial(name, sweep.model, {}, layout), sweep.search, commit, jobs, workspace)
         else:
             trials = grid_trials(name, sweep, layout)
             if arguments.ray is None:

@@ -46,12 +46,13 @@ def trials_table(results: Sequence[TrialResult | PrunedTrial], best: TrialResult
 
 
 def _row(result: TrialResult | PrunedTrial) -> dict[str, Any]:
-    experiment, status, accuracy = None, "pruned", None
-    if isinstance(result, TrialResult):
-        experiment, status, accuracy = result.trial.name, "finished", result.validation_accuracy
-    epochs = len(result.curves) if isinstance(result, TrialResult) else result.epoch
-    scores = {"status": status, "validation_accuracy": accuracy, "epochs_trained": epochs}
-    return {"experiment": experiment, **result.trial.settings, **scores}
+    trial = result.trial
+    if isinstance(result, PrunedTrial):
+        pruned = {"status": "pruned", "validation_accuracy": None, "epochs_trained": result.epoch}
+        return {"experiment": None, **trial.settings, **pruned}
+    accuracy, epochs = result.validation_accuracy, len(result.curves)
+    finished = {"status": "finished", "validation_accuracy": accuracy, "epochs_trained": epochs}
+    return {"experiment": trial.name, **trial.settings, **finished}
 
 
 def accuracy_by_setting(results: Sequence[TrialResult], best: TrialResult) -> Figure:
@@ -72,14 +73,32 @@ def accuracy_by_setting(results: Sequence[TrialResult], best: TrialResult) -> Fi
 
 
 def curves_by_value(results: Sequence[TrialResult], setting: str, best: TrialResult) -> Figure:
-    """Draw the curves of each value of one setting; the other settings are those of the best trial."""
+    """Draw the curves of each value of one setting; the other settings are those of the best trial.
+
+    Args:
+        results: All finished trials.
+        setting: Key of the setting.
+        best: The best of the trials.
+
+    Returns:
+        The figure.
+    """
     family = [result for result in results if _others(result, setting) == _others(best, setting)]
     labels = [f"{setting} {result.trial.settings[setting]}" for result in family]
     return hyperparameter_curves([result.curves for result in family], labels)
 
 
 def accuracy_by_value(results: Sequence[TrialResult], search: Search, best: TrialResult) -> Figure:
-    """Draw the validation accuracy of every trial that ended, by each of its settings."""
+    """Draw the validation accuracy of every finished trial, by each of its settings.
+
+    Args:
+        results: All finished trials.
+        search: The ranges of the settings.
+        best: The best of the trials.
+
+    Returns:
+        The figure, with a panel for each setting.
+    """
     figure = Figure(figsize=(3.4 * len(search.settings), 3.2), layout="constrained")
     panels = figure.subplots(1, len(search.settings), sharey=True, squeeze=False).ravel()
     for panel, (setting, space) in zip(panels, search.settings.items(), strict=True):

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -13,45 +13,25 @@ import optuna
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.trial import TrialState
 
-from pipeline.config import Layout
-from pipeline.sweep.config import Choices, HalvingPruning, Integers, LogUniform, MedianPruning, Range, Search, Sweep
+from pipeline.sweep.config import Choices, HalvingPruning, Integers, LogUniform, MedianPruning, Range, Search
 from pipeline.sweep.trials import PrunedTrial, Trial, TrialResult, finished, read_result
 from pipeline.sweep.workspace import SWEEPS, Workspace, run_parallel, run_trial
 
-SETTINGS = "settings"  # the attribute of a trial that holds them
+SETTINGS_ATTRIBUTE = "settings"  # of a trial in Optuna's storage
 
 
-@dataclass(frozen=True)
-class SearchJob:
-    """One search on one commit.
-
-    Attributes:
-        name: Name of the sweep.
-        sweep: A sweep with a search.
-        layout: The pipeline that has its model.
-        commit: The commit whose settings it changes.
-    """
-
-    name: str
-    sweep: Sweep
-    layout: Layout
-    commit: str
-
-    @property
-    def search(self) -> Search:
-        """The search of the sweep."""
-        assert self.sweep.search  # noqa: S101  # for mypy: the caller has looked
-        return self.sweep.search
-
-
-def run_search(job: SearchJob, jobs: int, workspace: Workspace) -> list[TrialResult | PrunedTrial]:
+def run_search(
+    base: Trial, search: Search, commit: str, jobs: int, workspace: Workspace
+) -> list[TrialResult | PrunedTrial]:
     """Run the trials that are left of a search.
 
     Trials are kept in ``.dvc/tmp/sweeps/NAME.db``. A search resumes from there if it is the same and on the same
     commit. With one job, a killed search samples the same trials as an uninterrupted one.
 
     Args:
-        job: The search.
+        base: The model without settings, from which all trials are made.
+        search: The search.
+        commit: The commit whose settings it changes.
         jobs: How many trials run at a time.
         workspace: Where they run.
 
@@ -62,18 +42,18 @@ def run_search(job: SearchJob, jobs: int, workspace: Workspace) -> list[TrialRes
         InputError: Some trials failed. Raised when the others have ended.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    definition = sha256(job.sweep.model_dump_json(exclude={"search": {"trials"}}).encode()).hexdigest()[:8]
+    definition = sha256(f"{base.model} {search.model_dump_json(exclude={'trials'})}".encode()).hexdigest()[:8]
     study = optuna.create_study(
-        study_name=f"{job.name} {definition} {job.commit}",
-        storage=optuna.storages.RDBStorage(f"sqlite:///{SWEEPS / f'{job.name}.db'}"),
+        study_name=f"{base.sweep} {definition} {commit}",
+        storage=optuna.storages.RDBStorage(f"sqlite:///{SWEEPS / f'{base.sweep}.db'}"),
         direction="maximize",
-        pruner=_pruner(job.search),
+        pruner=_pruner(search),
         load_if_exists=True,
     )
     for trial in study.get_trials(states=(TrialState.RUNNING,)):  # of a killed run: they are sampled again
         study.tell(trial.number, state=TrialState.FAIL)
-    runner = _Runner(job, study, workspace)
-    run_parallel(jobs, [runner.run] * (job.search.trials - len(_valid(study))), workspace)
+    runner = _Runner(base, search, commit, study, workspace)
+    run_parallel(jobs, [runner.run] * (search.trials - len(_valid(study))), workspace)
     return [runner.result(trial) for trial in _valid(study)]
 
 
@@ -81,7 +61,9 @@ def run_search(job: SearchJob, jobs: int, workspace: Workspace) -> list[TrialRes
 class _Runner:
     """Samples trials and runs them, in several threads."""
 
-    job: SearchJob
+    base: Trial
+    search: Search
+    commit: str
     study: optuna.Study
     workspace: Workspace
     sampling: Lock = field(default_factory=Lock)
@@ -93,14 +75,15 @@ class _Runner:
         watch = _Watch(sampled, trial.model)
         try:
             with self.running[trial.name]:
-                if trial.name not in finished(self.job.commit) and not run_trial(
-                    trial, self.job.commit, self.workspace, watch
-                ):
-                    state = TrialState.FAIL if self.workspace.interrupted.is_set() else TrialState.PRUNED
-                    self.study.tell(sampled, state=state)
-                    print(f"{trial.name}: pruned after epoch {watch.epoch}", flush=True)
+                done = trial.name in finished(self.commit)
+                if not done and not run_trial(trial, self.commit, self.workspace, watch):
+                    if self.workspace.interrupted.is_set():
+                        self.study.tell(sampled, state=TrialState.FAIL)
+                    else:
+                        self.study.tell(sampled, state=TrialState.PRUNED)
+                        print(f"{trial.name}: pruned after epoch {watch.epoch}", flush=True)
                     return
-            result = read_result(trial, self.job.commit)
+            result = read_result(trial, self.commit)
             watch.report_rest(result.curves["val_accuracy"].tolist())
             self.study.tell(sampled, result.validation_accuracy)
             print(f"{trial.name}: validation accuracy {result.validation_accuracy:.2%}", flush=True)
@@ -110,23 +93,20 @@ class _Runner:
 
     def result(self, sampled: Any) -> TrialResult | PrunedTrial:
         """Return the result of a trial that Optuna keeps."""
-        trial = self._trial(sampled.user_attrs[SETTINGS])
+        trial = replace(self.base, settings=sampled.user_attrs[SETTINGS_ATTRIBUTE])
         if sampled.state == TrialState.PRUNED:
             return PrunedTrial(trial, sampled.last_step)
-        return read_result(trial, self.job.commit)
+        return read_result(trial, self.commit)
 
     def _sample(self) -> tuple[optuna.Trial, Trial]:
         """Sample a trial, seeded by its place among the valid ones, so that a resumed search samples the same."""
         with self.sampling:
             place = len(_valid(self.study)) + len(self.study.get_trials(states=(TrialState.RUNNING,)))
-            self.study.sampler = optuna.samplers.TPESampler(seed=(self.job.search.seed + place) % 2**32)
+            self.study.sampler = optuna.samplers.TPESampler(seed=(self.search.seed + place) % 2**32)
             sampled = self.study.ask()
-            settings = {key: _suggest(sampled, key, space) for key, space in self.job.search.settings.items()}
-            sampled.set_user_attr(SETTINGS, settings)
-        return sampled, self._trial(settings)
-
-    def _trial(self, settings: Any) -> Trial:
-        return Trial(self.job.name, self.job.sweep.model, settings, self.job.layout)
+            settings = {key: _suggest(sampled, key, space) for key, space in self.search.settings.items()}
+            sampled.set_user_attr(SETTINGS_ATTRIBUTE, settings)
+        return sampled, replace(self.base, settings=settings)
 
 
 class _Watch:
@@ -183,5 +163,5 @@ def _pruner(search: Search) -> BasePruner:
 
 
 def _valid(study: optuna.Study) -> Sequence[Any]:
-    """Return the trials that ended as they should, in the order they were sampled."""
+    """Return the completed and pruned trials, in the order they were sampled."""
     return study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
