@@ -37,7 +37,8 @@ def run_on_cluster(trials: Sequence[Trial], commit: str, address: str) -> None:
     """
     repository = git_address(commit)
     fetch(commit, trials)
-    missing = [trial for trial in trials if trial.name not in finished(commit)]
+    done = finished(commit)
+    missing = [trial for trial in trials if trial.name not in done]
     mistakes = _run(missing, commit, repository, address) if missing else []
     fetch(commit, trials)
     if mistakes:
@@ -54,7 +55,7 @@ def git_address(commit: str) -> str:
     if default is None:
         raise InputError("DVC: found no default remote, expected one: nodes send their results there (docs/teams.md)")
     git("fetch", "--quiet", GIT_REMOTE)
-    if not git("branch", "--remotes", "--contains", commit).strip():
+    if not git("branch", "--remotes", "--list", f"{GIT_REMOTE}/*", "--contains", commit):
         raise InputError(f"git: found {commit[:7]} not on {GIT_REMOTE}, expected it pushed: nodes clone from there")
     return git("remote", "get-url", GIT_REMOTE).strip()
 
@@ -122,7 +123,7 @@ def run_remote_trial(
     with tempfile.TemporaryDirectory(prefix="sweep-") as folder:
         clone = ["git", "clone", "--quiet", "--no-checkout", address, folder]
         place = str(Path(folder, prefix))
-        dvc = [sys.executable, "-m", "dvc"]
+        dvc = [sys.executable, "-P", "-m", "dvc"]  # -P: a random.py there is not Python's
         settings = [argument for override in overrides for argument in ("--set-param", override)]
         push = ["git", "push", "--quiet", "origin"]
         commands = [

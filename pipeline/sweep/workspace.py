@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from typing import TypeVar
 
 from pipeline.dvc_modules import Config, Repo
 from pipeline.io import InputError
-from pipeline.programs import environment, git
+from pipeline.programs import DVC, environment, git
 from pipeline.sweep.trials import Trial, git_top, reference
 
 SWEEPS = Path(".dvc/tmp/sweeps")  # git ignores it
@@ -134,7 +133,7 @@ def _share_cache(folder: Path) -> None:
 
 def _run_experiment(trial: Trial, folder: Path, workspace: Workspace, stop: Watch) -> bool:
     """Run ``dvc exp run`` in a folder; return False if `stop` or an interrupt of this process stopped it."""
-    command = [sys.executable, "-m", "dvc", "exp", "run", "--name", trial.name]
+    command = [*DVC, "exp", "run", "--name", trial.name]
     command += [argument for override in trial.overrides for argument in ("--set-param", override)]
     log = workspace.folder / f"{trial.name}.log"
     with log.open("w") as printed:
