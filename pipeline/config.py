@@ -60,15 +60,16 @@ class Pipeline(StrictModel):
         splits = context.get("splits", {})
         for name, model in self.models.items():
             if name in taken:
-                yield _mistake(f"models.{name}", f"another name: {taken[name]}")
+                yield mistake(("models", name), f"another name: {taken[name]}")
             if model.recipe not in self.recipes:
-                yield _mistake(f"models.{name}.recipe", f"the name of a recipe; allowed: {', '.join(self.recipes)}")
+                yield mistake(("models", name, "recipe"), f"the name of a recipe; allowed: {', '.join(self.recipes)}")
             if model.split not in splits:
-                yield _mistake(f"models.{name}.split", f"the name of a split; allowed: {', '.join(splits)}")
+                yield mistake(("models", name, "split"), f"the name of a split; allowed: {', '.join(splits)}")
 
 
-def _mistake(key: str, expected: str) -> InitErrorDetails:
-    error = PydanticCustomError("name", "{expected}", {"key": key, "expected": expected})
+def mistake(keys: tuple[str | int, ...], expected: str) -> InitErrorDetails:
+    """Return an error of the value that `keys` lead to from the section of a validator."""
+    error = PydanticCustomError("mistake", "{expected}", {"keys": keys, "expected": expected})
     return InitErrorDetails(type=error, input=None)
 
 
@@ -84,9 +85,14 @@ class Config(Pipeline):
     splits: Annotated[dict[Name, SplitConfig], Field(min_length=1)]
     """ways to hold out validation images, by the name that models give"""
 
+    @property
+    def context(self) -> dict[str, Any]:
+        """What validators of another pipeline need to know of this one."""
+        return {"models": self.models, "splits": self.splits}
+
     def _wrong_names(self, context: Mapping[str, Any]) -> Iterator[InitErrorDetails]:
         if self.model not in self.models:
-            yield _mistake("model", f"the name of a model; allowed: {', '.join(self.models)}")
+            yield mistake(("model",), f"the name of a model; allowed: {', '.join(self.models)}")
         yield from super()._wrong_names({**context, "splits": self.splits})
 
 
@@ -110,7 +116,7 @@ def load_pipeline(path: Path = PARAMS) -> Pipeline:
 
 
 def _load_beside(root: Config, path: Path) -> Pipeline:
-    return load_settings(path, Pipeline, "recipes and models", {"models": root.models, "splits": root.splits})
+    return load_settings(path, Pipeline, "recipes and models", root.context)
 
 
 @dataclass(frozen=True)

@@ -103,17 +103,15 @@ class FolderSource(StrictModel):
     """data/local or a folder below it; a folder elsewhere only for files with a checksum"""
 
 
-def _source_tag(source: Any) -> str | None:
-    """Return the tag of a source: its first key."""
-    keys = type(source).model_fields if isinstance(source, StrictModel) else source
+def first_key(section: Any) -> str | None:
+    """Return the first key of a section, validated or not, as the tag of a union of sections with one key each."""
+    keys = type(section).model_fields if isinstance(section, StrictModel) else section
     return next(iter(keys), None) if isinstance(keys, dict) else None
 
 
 Source = Annotated[
     Annotated[UrlSource, Tag("url")] | Annotated[DebianSource, Tag("debian")] | Annotated[FolderSource, Tag("folder")],
-    Discriminator(
-        _source_tag, custom_error_type="source", custom_error_message="a source is one of url, debian, folder"
-    ),
+    Discriminator(first_key, custom_error_type="source", custom_error_message="a source is one of url, debian, folder"),
 ]
 
 

@@ -1,6 +1,5 @@
 """Load ``review.yaml``: what a repository's review compares, and its gate."""
 
-import re
 from pathlib import Path
 from posixpath import normpath
 from typing import Annotated, Literal, Self
@@ -8,23 +7,16 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from pipeline.config_data import StrictModel
+from pipeline.config_data import Matching, StrictModel
 from pipeline.config_errors import load_settings
 from pipeline.review.markdown import as_code
 
 SETTINGS = Path("review.yaml")
-PLAIN = re.compile(r"(?:[^\W_]|[ ,;'()-]|\.(?= |$)){1,100}")
-
-
-def _check_plain(text: str) -> str:
-    if not PLAIN.fullmatch(text):
-        raise PydanticCustomError("plain", "up to 100 letters, digits, spaces and , ; ' ( ) -, which are no Markdown")
-    return text
-
+PLAIN = r"(?:[^\W_]|[ ,;'()-]|\.(?= |$)){1,100}"
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 File = Annotated[Text, AfterValidator(normpath)]
-Plain = Annotated[str, AfterValidator(_check_plain)]
+Plain = Annotated[str, Matching(PLAIN, "up to 100 letters, digits, spaces and , ; ' ( ) -, which are no Markdown")]
 Drop = Literal["interval"] | Annotated[float, Field(ge=0, le=1e300)]
 
 
@@ -33,7 +25,7 @@ class Column(StrictModel):
 
     Attributes:
         metric: The metric as `dvc metrics diff` names it.
-        name: Its name in the table; the metric's own without one.
+        name: Its name in the table; default: the metric.
         bound: The metric with the worse end of its 95 % interval.
         lower_is_better: Whether it is an error or a cost.
         percent: Whether it is a fraction from 0 to 1 that is shown in percent.
@@ -57,7 +49,7 @@ class Gate(StrictModel):
     Attributes:
         file: The metrics file.
         metric: The metric, one of the columns.
-        name: Its name in sentences; the metric and the file without one.
+        name: Its name in sentences; default: the metric and the file.
         model: The metric that names the model whose metrics `file` copies.
         max_drop: How much worse it may become: "interval", percentage points, or the metric's own unit.
     """
@@ -78,8 +70,8 @@ class Settings(StrictModel):
     """The whole of ``review.yaml``.
 
     Attributes:
-        files: Folders with a metrics file for each model, and further metrics files; all that DVC knows without it.
-        columns: The metrics of the table. Without them, it lists what `dvc metrics diff` does.
+        files: Folders with a metrics file for each model, and further metrics files; default: all that DVC knows.
+        columns: The metrics of the table. Without any, it lists what `dvc metrics diff` does.
         seeds: The metric that counts a model's seeds.
         note: What is said of all columns.
         accept: The command that accepts results after an edit of comments.

@@ -14,10 +14,10 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
-from pipeline.config import Layout, Pipeline, load_all
-from pipeline.config_data import Matching, Name, Seed, StrictModel
+from pipeline.config import Config, Layout, Pipeline, load_all, mistake
+from pipeline.config_data import Matching, Name, Seed, StrictModel, first_key
 from pipeline.config_errors import load_settings
 
 Scalar = bool | int | float | str | None
@@ -63,19 +63,13 @@ class Choices(StrictModel):
     choices: Annotated[list[Value], Field(min_length=2)]
 
 
-def _range_tag(space: Any) -> str | None:
-    """Return the tag of a range: its first key, whether it was validated already or not."""
-    keys = type(space).model_fields if isinstance(space, StrictModel) else space
-    return next(iter(keys), None) if isinstance(keys, dict) else None
-
-
 Range = Annotated[
     Annotated[Integers, Tag("integers")]
     | Annotated[Uniform, Tag("uniform")]
     | Annotated[LogUniform, Tag("log_uniform")]
     | Annotated[Choices, Tag("choices")],
     Discriminator(
-        _range_tag, custom_error_type="range", custom_error_message="one of integers, uniform, log_uniform, choices"
+        first_key, custom_error_type="range", custom_error_message="one of integers, uniform, log_uniform, choices"
     ),
 ]
 
@@ -135,8 +129,8 @@ class Sweep(StrictModel):
         if pipeline is None:
             known = ", ".join(name for _, pipeline in pipelines for name in pipeline.models)
             raise PydanticCustomError("name", "the name of a model; allowed: {known}", {"key": "model", "known": known})
-        root = pipelines[0][1]
-        context = None if pipeline is root else {"models": root.models, "splits": vars(root)["splits"]}
+        others = [other for _, other in pipelines if isinstance(other, Config) and other is not pipeline]
+        context = others[0].context if others else None
         mistakes: dict[tuple[str | int, ...], str] = {}
         for keys, key, value in self._values():
             try:
@@ -146,7 +140,7 @@ class Sweep(StrictModel):
             except LookupError as error:
                 mistakes[keys[:3] if self.search else keys[:2]] = f"a setting of the model; allowed: {error.args[0]}"
         if mistakes:
-            raise ValidationError.from_exception_data("settings", [_mistake(*mistake) for mistake in mistakes.items()])
+            raise ValidationError.from_exception_data("settings", [mistake(*wrong) for wrong in mistakes.items()])
         return self
 
     def _values(self) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:
@@ -158,11 +152,6 @@ class Sweep(StrictModel):
             ((kind, values),) = space
             for place, value in enumerate(values):
                 yield ("search", "settings", key, kind, place), key, value
-
-
-def _mistake(keys: tuple[str | int, ...], expected: str) -> InitErrorDetails:
-    error = PydanticCustomError("setting", "{expected}", {"keys": keys, "expected": expected})
-    return InitErrorDetails(type=error, input=None)
 
 
 def load_sweep(path: Path) -> tuple[Sweep, Layout]:
