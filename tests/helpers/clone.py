@@ -14,6 +14,9 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "tests" / "data"
+# For all that tests start: compiled modules are kept, else each process compiles TensorFlow; DVC sends no statistics.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["DVC_NO_ANALYTICS"] = "1"
 # Without what `make test` sets for the processes below it, since readers do not run commands inside make.
 OUTSIDE_MAKE = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
 ENVIRONMENT = OUTSIDE_MAKE | {
