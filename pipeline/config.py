@@ -151,27 +151,27 @@ class Layout:
         return self.folder / "reports"
 
     def predictions(self, name: str) -> Path:
-        """Predictions of a model, of every seed and split."""
+        """Return the file of a model's predictions, of every seed and split."""
         return self.data / "predictions" / f"{name}.npz"
 
     def curves(self, name: str) -> Path:
-        """Learning curves of a model's best seed."""
+        """Return the file of the learning curves of a model's best seed."""
         return self.data / "curves" / f"{name}.csv"
 
     def run(self, name: str) -> Path:
-        """Record of a model's training."""
+        """Return the record of a model's training."""
         return self.data / "runs" / f"{name}.json"
 
     def model(self, name: str) -> Path:
-        """Folder of a trained model."""
+        """Return the folder of a trained model."""
         return self.data / "models" / name
 
     def evaluation(self, name: str) -> Path:
-        """Folder of a model's scores and tables."""
+        """Return the folder of a model's scores and tables."""
         return self.data / "evaluation" / name
 
     def metrics_of(self, name: str) -> Path:
-        """Metrics of a model."""
+        """Return the metrics file of a model."""
         return self.metrics / f"{name}.json"
 
     def stage(self, stage: str, name: str = "") -> str:
