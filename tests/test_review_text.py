@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from pipeline.io import InputError
 from pipeline.review.comment import Review, format_failure, format_review
-from pipeline.review.markdown import LONGEST, as_code, format_table
+from pipeline.review.markdown import MAX_TEXT, as_code, format_table
 from pipeline.review.scores import (
     Comparison,
     MaxDrop,
@@ -262,4 +262,4 @@ def test_a_long_list_is_cut_with_its_length_said() -> None:
     text = format_table(["A"], [[as_code("x" * 200)]] * 2000)
     assert text.count("\n") < 2000
     assert "rows more." in text
-    assert len(as_code("x" * 10_000)) < LONGEST + 10
+    assert len(as_code("x" * 10_000)) < MAX_TEXT + 10

@@ -5,7 +5,6 @@ modules that a stage does not import do not count. If nothing else has changed, 
 running a stage, also where outputs are in no cache. If something has, nothing is done, and the exit status is 2.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -14,13 +13,13 @@ from typing import Any
 
 from pipeline.dvc_modules import modify_yaml
 from pipeline.io import InputError, run
-from pipeline.programs import dvc, git
+from pipeline.programs import git
 from pipeline.review.code_changes import find_code_changes, hash_files, hash_folder, list_files
 from pipeline.review.staleness import (
-    FITS,
     Locks,
-    describe_changes,
-    judge_dependencies,
+    changed_dependencies,
+    dvc_json,
+    find_reasons,
     list_stages,
     lock_of,
     read_locks,
@@ -32,7 +31,7 @@ def main() -> None:
 
     Raises InputError for such a change, and for code whose earlier version is in no commit.
     """
-    status: dict[str, list[Any]] = json.loads(dvc("status", "--json"))
+    status: dict[str, list[Any]] = dvc_json("status", "--json")
     stages = list_stages()
     now, committed = (read_locks(stages, commit) for commit in (None, git("rev-parse", "HEAD").strip()))
     accepted: dict[str, set[str]] = {}  # changed code by stage
@@ -41,18 +40,14 @@ def main() -> None:
     for stage, entries in status.items():
         if stage not in now.entries:
             continue  # was never run
-        code = {path for path in _changed(entries) if any(file.endswith(".py") for file in list_files(path))}
+        changed = [path for path, state in changed_dependencies(entries).items() if isinstance(state, str)]
+        code = {path for path in changed if any(file.endswith(".py") for file in list_files(path))}
         for path in sorted(code):
             refused = dict.fromkeys(_changes(stage, path, now, committed), stage) | refused
         if code:
-            verdicts = judge_dependencies(stage, now, entries, code)
-            written_again = {path: verdict for path, verdict in verdicts.items() if verdict != FITS}
-            others = [
-                f"{reason.subject} {reason.state}" for reason in describe_changes(stage, entries, code | set(verdicts))
-            ]
-            others += [f"{path} {verdict}" for path, verdict in written_again.items()]
-            if others:
-                left.append(f"{stage}: {', '.join(others)}")
+            reasons, _ = find_reasons(stage, now, entries, code)
+            if reasons:
+                left.append(f"{stage}: {', '.join(f'{path} {state}' for path, state in reasons)}")
             else:
                 accepted[stage] = code
     if refused:
@@ -65,12 +60,6 @@ def main() -> None:
     print(f"accepted for {len(accepted)} stages; commit dvc.lock" if accepted else "nothing to accept")
     for line in left:
         print(f"left for dvc repro: {line}")
-
-
-def _changed(entries: list[Any]) -> list[str]:
-    """Return the files and folders that a stage read and that DVC finds changed."""
-    found = [entry["changed deps"] for entry in entries if "changed deps" in entry]
-    return [path for deps in found for path, state in deps.items() if isinstance(state, str)]
 
 
 def _changes(stage: str, path: str, now: Locks, committed: Locks) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pipeline.dvc_modules import HashInfo, Meta, Tree
 from pipeline.io import InputError
 from pipeline.programs import git, git_bytes, md5
 
-COMMITS = 100  # how far back a version of the code is searched
+MAX_COMMITS = 100  # how far back a version of the code is searched
 MODULE = re.compile(r"python3? -m ([\w.]+)(?: .*)?")  # a command whose imports are known
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -80,14 +80,14 @@ def _find_imports(module: str, folder: str) -> frozenset[str] | None:
                     found.add(path)
                     package = path.relative_to(folder).parent.parts
                     waiting += [
-                        name for node in ast.walk(ast.parse(path.read_bytes())) for name in _names(node, package)
+                        name for node in ast.walk(ast.parse(path.read_bytes())) for name in _imported_names(node, package)
                     ]
     except (MemoryError, RecursionError, SyntaxError, ValueError):
         return None
     return frozenset(map(str, found)) or None
 
 
-def _names(node: ast.AST, package: tuple[str, ...]) -> list[str]:
+def _imported_names(node: ast.AST, package: tuple[str, ...]) -> list[str]:
     """Return the full names that a statement may import: ``from a import b`` may mean the module ``a.b``."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
@@ -139,7 +139,7 @@ def list_files(path: str) -> list[str]:
 @cache
 def _find_version(path: str, wanted: str) -> dict[str, str] | None:
     """Return git's object of each file at `path` in the newest commit where DVC's hash is `wanted`, if there is one."""
-    for commit in git("rev-list", f"--max-count={COMMITS}", "HEAD", "--", path).split():
+    for commit in git("rev-list", f"--max-count={MAX_COMMITS}", "HEAD", "--", path).split():
         blobs = _list_blobs(commit, path)
         hashes = {file: md5(_blob(name)) for file, name in blobs.items()}
         found = hashes[path] if path in hashes else hash_folder(path, hashes)
@@ -184,11 +184,11 @@ def _definitions(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, 
             found.setdefault(f"{prefix}{node.name}", []).append(ast.dump(node))
             node.body = members
         else:
-            found.setdefault(f"{prefix}{_name(node)}", []).append(ast.dump(node))
+            found.setdefault(f"{prefix}{_statement_name(node)}", []).append(ast.dump(node))
     yield from found.items()
 
 
-def _name(node: ast.stmt) -> str:
+def _statement_name(node: ast.stmt) -> str:
     if isinstance(node, DEFINITIONS):
         return node.name
     if isinstance(node, ast.Assign):

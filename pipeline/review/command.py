@@ -56,7 +56,7 @@ def add_review(commands: "_SubParsersAction[ArgumentParser]") -> None:
         "--base",
         metavar="BASE",
         required=True,
-        help="the branch or commit to merge into; zeros, as for the first push of a branch, compare with nothing",
+        help="the branch or commit to merge into; 40 zeros: no base, as for the first push of a branch",
     )
     parser.add_argument(
         "--max-drop",
@@ -74,7 +74,9 @@ def add_review(commands: "_SubParsersAction[ArgumentParser]") -> None:
     )
     parser.add_argument("--output", metavar="FILE.md", type=Path, help="write the comment there and not to the screen")
     parser.add_argument(
-        "--pull", action="store_true", help="then bring back the outputs that the remote or the cache has"
+        "--pull",
+        action="store_true",
+        help="after the review, restore missing outputs from the remote or the cache",
     )
     parser.add_argument(
         "--run",
@@ -122,12 +124,12 @@ def _review(arguments: Namespace) -> tuple[bool, str]:
     max_drop = choose_max_drop(arguments.max_drop, settings)
     commit = _find_base(arguments.base)
     params = dvc_json("params", "diff", "--json", commit) if commit else {}
-    stale, reworded = find_stale_results(settings.files)
+    stale, comments_only = find_stale_results(settings.files)
     for stage, reasons in stale.items():
         for reason in reasons:
             print(as_printable(f"stale: {stage}: {reason.subject} {reason.state}"), file=sys.stderr)
     if stale:
-        return False, format_review(Review(arguments.base, commit, params, stale, reworded, settings=settings))
+        return False, format_review(Review(arguments.base, commit, params, stale, comments_only, settings=settings))
     comparison = None
     if commit:
         comparison = compare(dvc_json("metrics", "diff", "--all", "--json", commit), settings, max_drop)
@@ -136,7 +138,7 @@ def _review(arguments: Namespace) -> tuple[bool, str]:
     else:
         print("passed: the results are those of the code; there is no base to compare them with", file=sys.stderr)
     outputs = _restore_outputs(arguments.pull, arguments.run) if arguments.pull or arguments.run else None
-    review = Review(arguments.base, commit, params, {}, reworded, comparison, outputs, settings)
+    review = Review(arguments.base, commit, params, {}, comments_only, comparison, outputs, settings)
     return comparison is None or comparison.verdict.passed, format_review(review)
 
 
@@ -157,7 +159,7 @@ def _find_base(base: str) -> str | None:
 
 
 def _restore_outputs(pull: bool, wanted: Sequence[str]) -> "Outputs":
-    """Bring back the outputs that the remote and the cache have, then run the stages `wanted` whose inputs are there.
+    """Restore missing outputs from the remote or the cache, then run the stages `wanted` whose inputs are there.
 
     DVC takes a result from its run cache where it has one, and runs the command elsewhere.
     """

@@ -14,7 +14,7 @@ STALE = (
     "These stages' results are not those of the code and the parameters beside them. "
     "Run `dvc repro`, then commit the lock files, the metrics and the reports."
 )
-REWORDED = (
+COMMENTS_ONLY = (
     "Only comments, docstrings, formatting, or code that the stages do not import have changed in {}. "
     "{} spares a new training."
 )
@@ -46,7 +46,7 @@ class Review:
         commit: The commit that the branch is compared with; None without a base.
         params: Changed parameters.
         stale: Reasons by stage.
-        reworded: Changed code on which no result depends.
+        comments_only: Changed code on which no result depends.
         comparison: None if results are stale or there is no base.
         outputs: None if none were asked for.
         settings: What is compared.
@@ -56,7 +56,7 @@ class Review:
     commit: str | None
     params: Difference = field(default_factory=dict)
     stale: Mapping[str, Sequence[Reason]] = field(default_factory=dict)
-    reworded: Sequence[str] = ()
+    comments_only: Sequence[str] = ()
     comparison: Comparison | None = None
     outputs: Outputs | None = None
     settings: Settings = field(default_factory=Settings)
@@ -77,8 +77,10 @@ def format_review(review: Review) -> str:
         parts += _format_comparison(review.comparison, review.settings)
     else:
         parts += ["**Passed.** The results are those of the code. There is no base to compare them with."]
-    if review.reworded:
-        parts.append(REWORDED.format(", ".join(map(as_code, review.reworded)), as_code(review.settings.accept)))
+    if review.comments_only:
+        parts.append(
+            COMMENTS_ONLY.format(", ".join(map(as_code, review.comments_only)), as_code(review.settings.accept))
+        )
     if review.outputs:
         parts.append(_format_outputs(review.outputs))
     if review.comparison:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-LONGEST = 200  # characters shown of one text
-LONGEST_TABLE = 20_000  # characters, after which a table is cut
+MAX_TEXT = 200  # characters shown of one text
+MAX_TABLE = 20_000  # characters, after which a table is cut
 LOOKALIKES = str.maketrans({"`": "ˋ", "|": "¦", "\\": "∖"})  # for what could end the code or the cell
 
 
@@ -17,8 +17,8 @@ def as_code(text: str) -> str:
     '`a¦b @team`'
     """
     line = " ".join(text.split())
-    if len(line) > LONGEST:
-        line = f"{line[:LONGEST]}…"
+    if len(line) > MAX_TEXT:
+        line = f"{line[:MAX_TEXT]}…"
     return f"`{as_printable(line).translate(LOOKALIKES)}`" if line else "–"
 
 
@@ -28,11 +28,20 @@ def as_printable(line: str) -> str:
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], numbers: int = 0) -> str:
-    """Return a table whose last `numbers` columns are aligned to the right, cut near `LONGEST_TABLE` characters."""
+    """Return a table, cut near `MAX_TABLE` characters.
+
+    Args:
+        header: The header's cells.
+        rows: The cells of each row.
+        numbers: How many columns, the last, are aligned to the right.
+
+    Returns:
+        The table, with the number of rows that were cut.
+    """
     align = [":---"] * (len(header) - numbers) + ["---:"] * numbers
     lines = [f"| {' | '.join(cells)} |" for cells in (header, align, *rows)]
     shown, length = 0, 0
-    while shown < len(lines) and length <= LONGEST_TABLE:
+    while shown < len(lines) and length <= MAX_TABLE:
         length += len(lines[shown])
         shown += 1
     text = "\n".join(lines[:shown])

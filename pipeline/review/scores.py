@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.io import InputError
-from pipeline.review.settings import SETTINGS, Column, Gate, Settings
+from pipeline.review.settings import MAX_NUMBER, SETTINGS, Column, Gate, Settings
 
 Metrics = Mapping[str, Mapping[str, Any]]  # of one file: by key, "old" and "new"
 Difference = Mapping[str, Metrics]  # of `dvc metrics diff`: by file
 MaxDrop = float | Literal["interval", "none"]
 
-MOST_SEEDS = 1_000_000
-LARGEST = 1e300
+MAX_SEEDS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,16 @@ class Comparison:
 
 
 def compare(metrics: Difference, settings: Settings, max_drop: MaxDrop) -> Comparison:
-    """Compare what `dvc metrics diff` gives as the settings want it, and ask the gate."""
+    """Compare metrics with those of the base, and check the gate.
+
+    Args:
+        metrics: The output of `dvc metrics diff`.
+        settings: What is compared.
+        max_drop: How much worse the gate's metric may become.
+
+    Returns:
+        The scores of all models and of the candidate, and the gate's verdict.
+    """
     models = compare_models(metrics, settings)
     if settings.gate is None:
         return Comparison(models, None, Verdict(True, "The results are those of the code. There is no gate."), metrics)
@@ -118,7 +126,16 @@ def compare_models(difference: Difference, settings: Settings) -> list[ModelScor
 
 
 def compare_candidate(difference: Difference, gate: Gate, settings: Settings) -> Candidate:
-    """Return the scores of the base's candidate and of the one here, which may be another model."""
+    """Compare the base's candidate with the one here, which may be another model.
+
+    Args:
+        difference: The output of `dvc metrics diff`.
+        gate: The gate, which names the candidate's metrics file.
+        settings: What is compared.
+
+    Returns:
+        The candidate's scores, and its name on the base and here.
+    """
     keys = difference.get(gate.file, {})
     base, here = (keys.get(gate.model or "", {}).get(side) for side in ("old", "new"))
     return Candidate(base and str(base), here and str(here), _model_scores(gate.file, keys, settings))
@@ -135,7 +152,7 @@ def parse_max_drop(text: str) -> MaxDrop:
         number = float(text)
     except ValueError:
         number = -1
-    if not 0 <= number <= LARGEST:
+    if not 0 <= number <= MAX_NUMBER:
         raise ArgumentTypeError(f"found {text!r}, expected interval, none or a number that is not negative")
     return number
 
@@ -219,9 +236,9 @@ def _score(metrics: Metrics, column: Column) -> Score:
 
 def _number(value: Any, column: Column) -> float | None:
     """Return the value if it is a finite number, from 0 to 1 for a percentage: a branch may hold anything."""
-    lowest, highest = (0, 1) if column.percent else (-LARGEST, LARGEST)
+    lowest, highest = (0, 1) if column.percent else (-MAX_NUMBER, MAX_NUMBER)
     return float(value) if type(value) in (int, float) and lowest <= value <= highest else None
 
 
 def _seeds(value: Any) -> int | None:
-    return value if type(value) is int and 0 < value <= MOST_SEEDS else None
+    return value if type(value) is int and 0 < value <= MAX_SEEDS else None

@@ -12,12 +12,13 @@ from pipeline.config_errors import load_settings
 from pipeline.review.markdown import as_code
 
 SETTINGS = Path("review.yaml")
+MAX_NUMBER = 1e300
 PLAIN = r"(?:[^\W_]|[ ,;'()-]|\.(?= |$)){1,100}"
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 File = Annotated[Text, AfterValidator(normpath)]
 Plain = Annotated[str, Matching(PLAIN, "up to 100 letters, digits, spaces and , ; ' ( ) -, which are no Markdown")]
-Drop = Literal["interval"] | Annotated[float, Field(ge=0, le=1e300)]
+Drop = Literal["interval"] | Annotated[float, Field(ge=0, le=MAX_NUMBER)]
 
 
 class Column(StrictModel):
@@ -106,7 +107,7 @@ class Settings(StrictModel):
 
 
 def load_review_settings() -> Settings:
-    """Load the settings of the repository; those of none without a file.
+    """Load the settings of the repository, or the default ones if there is no file.
 
     Raises InputError that names file, line, key, what was found and what is allowed, for each mistake.
     """

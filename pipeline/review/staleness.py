@@ -4,8 +4,7 @@ No cache is needed: the hashes in the lock files stand for outputs that are abse
 """
 
 import json
-from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os.path import relpath
 from pathlib import Path
@@ -16,7 +15,7 @@ from pipeline.dvc_modules import DvcException, Repo
 from pipeline.io import InputError
 from pipeline.programs import Locked, Recorded, dvc, git, is_ignored, read_lock
 from pipeline.review.code_changes import (
-    COMMITS,
+    MAX_COMMITS,
     find_code_changes,
     hash_files,
     hash_folder,
@@ -25,18 +24,17 @@ from pipeline.review.code_changes import (
 )
 
 STATES = {"new": "is new", "modified": "has changed", "deleted": "is gone"}  # DVC's words
-FITS, REWORDED = "fits", "has other comments"
 METRICS = (".json", ".toml", ".yaml", ".yml")  # what DVC reads metrics from
 
 
 class Stage(NamedTuple):
     """A stage in the working tree: the folder that its paths begin in, and whether a changed input makes it stale.
 
-    It does not for a stage that is frozen, nor for one that has neither inputs nor outputs.
+    That is not so for a stage that is frozen, or has neither inputs nor outputs.
     """
 
     folder: str
-    has_inputs: bool
+    follows_inputs: bool
 
 
 class Reason(NamedTuple):
@@ -54,7 +52,7 @@ class Locks:
     stages: Mapping[str, Stage]  # those that a dvc.yaml still has
 
     def outputs(self, path: str, with_removed: bool = False) -> dict[str, Recorded]:
-        """Return the outputs that are `path` or lie in it, those of removed stages too if wanted.
+        """Return the outputs that are `path` or lie in it, with or without those of removed stages.
 
         DVC leaves the files of a removed stage where they are, and counts them in a folder.
         """
@@ -75,7 +73,7 @@ class Staleness(NamedTuple):
     """Stages with the reasons why their results are stale, and changed code on which no result depends."""
 
     stale: dict[str, list[Reason]]
-    reworded: list[str]
+    comments_only: list[str]
 
 
 def find_stale_results(metrics: Sequence[str] = ()) -> Staleness:
@@ -87,47 +85,84 @@ def find_stale_results(metrics: Sequence[str] = ()) -> Staleness:
     status = dvc_json("status", "--json")
     stages = list_stages()
     locks = read_locks(stages)
-    stale: dict[str, list[Reason]] = defaultdict(list)
-    reworded: set[str] = set()
-    for stage, (_, has_inputs) in stages.items():
-        if not Path(lock_of(stage)).exists():
-            continue
-        if stage not in locks.entries:
-            if has_inputs:
-                stale[stage].append(Reason(lock_of(stage), "has no results of it"))
-            continue
-        entries = status.get(stage, [])
-        verdicts = _find_unfit_paths(stage, locks)
-        if has_inputs:
-            verdicts |= judge_dependencies(stage, locks, entries, verdicts)
-        stale[stage] += [Reason(path, verdict) for path, verdict in verdicts.items() if verdict not in (FITS, REWORDED)]
-        stale[stage] += describe_changes(stage, entries, verdicts)
-        reworded.update(path for path, verdict in verdicts.items() if verdict == REWORDED)
-    written = {out for stage in locks.stages.keys() & locks.entries for out in locks.entries[stage].outs}
-    files = git("--literal-pathspecs", "ls-files", "-z", "--", *metrics).split("\0") if metrics else []
-    for path in (Path(file) for file in files if file.endswith(METRICS)):
-        if path.exists() and written.isdisjoint(map(str, (path, *path.parents))):
-            stale[str(path)].append(Reason("dvc.yaml", "has no stage that writes it"))
-    return Staleness({stage: reasons for stage, reasons in stale.items() if reasons}, sorted(reworded))
+    stale: dict[str, list[Reason]] = {}
+    comments_only: set[str] = set()
+    for stage in stages:
+        if stage in locks.entries:
+            stale[stage], paths = find_reasons(stage, locks, status.get(stage, []))
+            comments_only.update(paths)
+        elif stages[stage].follows_inputs and Path(lock_of(stage)).exists():
+            stale[stage] = [Reason(lock_of(stage), "has no results of it")]
+    for path in _find_unwritten(metrics, locks):
+        stale[path] = [Reason("dvc.yaml", "has no stage that writes it")]
+    return Staleness({stage: reasons for stage, reasons in stale.items() if reasons}, sorted(comments_only))
 
 
-def describe_changes(stage: str, entries: list[Any], judged: Container[str] = ()) -> Iterator[Reason]:
-    """Yield what `dvc status` found of a stage, less the dependencies `judged` and what is only absent."""
+def find_reasons(
+    stage: str, locks: Locks, entries: list[Any], skip: Collection[str] = ()
+) -> tuple[list[Reason], list[str]]:
+    """Find why a stage is stale. A path that lock files or the history of code explain is not left to `dvc status`.
+
+    Args:
+        stage: The stage's full name.
+        locks: What DVC recorded.
+        entries: What `dvc status` says of the stage.
+        skip: Dependencies to leave out.
+
+    Returns:
+        The reasons, and the dependencies in which nothing that matters to the stage has changed, such as comments.
+    """
+    locked, changed = locks.entries[stage], changed_dependencies(entries)
+    paths = {**locked.deps, **locked.outs}
+    # DVC records another mark than MD5 for an address.
+    without_hash = [path for path in paths if not (paths[path].md5 or "://" in path or path in skip)]
+    reasons = [Reason(path, f"has no hash in {lock_of(stage)}") for path in without_hash]
+    explained, comments_only = {*skip, *without_hash}, []
+    for path in locked.deps if locks.stages[stage].follows_inputs else ():
+        if path in explained:
+            continue
+        current = _is_current(stage, path, locks, path in changed)
+        if current is not None:
+            explained.add(path)
+            reasons += [] if current else [Reason(path, "was written again since")]
+        elif path in changed and find_code_changes(path, locked.deps[path].md5, locks.imports(stage)) == []:
+            explained.add(path)
+            comments_only.append(path)
+    return [*reasons, *_describe_changes(stage, entries, explained)], comments_only
+
+
+def changed_dependencies(entries: list[Any]) -> dict[str, Any]:
+    """Return the files and folders that `dvc status` calls changed, and how; of a file of parameters, by parameter."""
+    found = [entry.get("changed deps", {}) for entry in entries if isinstance(entry, dict)]
+    return {path: state for paths in found for path, state in paths.items()}
+
+
+def _describe_changes(stage: str, entries: list[Any], explained: Container[str]) -> Iterator[Reason]:
+    """Yield what `dvc status` says of a stage, less the dependencies `explained` and outputs that are only absent."""
     for entry in entries:
         if isinstance(entry, str):
             if entry != "always changed":  # a stage that every `dvc repro` runs
                 yield Reason(entry.removeprefix("changed "), STATES["modified"])  # "changed command"
             continue
         for path, state in entry.get("changed deps", {}).items():
-            if isinstance(state, dict):
+            if isinstance(state, dict):  # parameters
                 yield from (Reason(f"{path}: {key}", STATES.get(how, "differs")) for key, how in state.items())
-            elif path not in judged:
+            elif path not in explained:
                 yield Reason(path, STATES.get(state, "differs"))
         for path, state in entry.get("changed outs", {}).items():
             if state == "modified":
                 yield Reason(path, "is not what the stage wrote" if stage != lock_of(stage) else "was not added again")
             elif state == "deleted" and not is_ignored(path):  # it belongs into git
                 yield Reason(path, STATES[state])
+
+
+def _find_unwritten(metrics: Sequence[str], locks: Locks) -> Iterator[str]:
+    """Yield the metrics files in git that no stage writes."""
+    written = {out for stage in locks.stages.keys() & locks.entries for out in locks.entries[stage].outs}
+    files = git("--literal-pathspecs", "ls-files", "-z", "--", *metrics).split("\0") if metrics else []
+    for path in (Path(file) for file in files if file.endswith(METRICS)):
+        if path.exists() and written.isdisjoint(map(str, (path, *path.parents))):
+            yield str(path)
 
 
 def list_stages() -> dict[str, Stage]:
@@ -180,54 +215,28 @@ def dvc_json(*arguments: str) -> Any:
         raise InputError(f"dvc {' '.join(arguments)}: printed JSON that cannot be read: {error}") from error
 
 
-def _find_unfit_paths(stage: str, locks: Locks) -> dict[str, str]:
-    """Return the paths for which the lock file has no hash, with that as the reason; an address has another mark."""
-    locked = locks.entries[stage]
-    recorded = [*locked.deps.items(), *locked.outs.items()]
-    paths = [path for path, (md5, _) in recorded if not md5 and "://" not in path]
-    return dict.fromkeys(paths, f"has no hash in {lock_of(stage)}")
+def _is_current(stage: str, path: str, locks: Locks, changed: bool) -> bool | None:
+    """Return whether a stage read what other stages have written at `path`, as the lock files have it.
 
-
-def judge_dependencies(stage: str, locks: Locks, entries: list[Any], unfit: Container[str]) -> dict[str, str]:
-    """Judge the dependencies of a stage by the lock files and by the history of code.
+    The hash of a folder cannot be computed if it also holds files that no stage writes, or data that is not in git.
+    Then its outputs and its files in git must be as they were when the stage read it.
 
     Args:
         stage: The stage's full name.
+        path: One of its dependencies.
         locks: What DVC recorded.
-        entries: What `dvc status` says of the stage.
-        unfit: Paths to leave out.
+        changed: Whether `dvc status` calls the dependency changed.
 
     Returns:
-        By path `FITS`, `REWORDED` or why it is stale. Paths for which DVC's own word decides are left out.
-    """
-    changed = {path for entry in entries if isinstance(entry, dict) for path in entry.get("changed deps", {})}
-    verdicts = {}
-    for path, recorded in locks.entries[stage].deps.items():
-        if path in unfit:
-            continue
-        current = _is_current(stage, path, locks, path in changed)
-        if current is not None:
-            verdicts[path] = FITS if current else "was written again since"
-        elif path in changed and find_code_changes(path, recorded.md5, locks.imports(stage)) == []:
-            verdicts[path] = REWORDED
-    return verdicts
-
-
-def _is_current(stage: str, path: str, locks: Locks, changed: bool) -> bool | None:
-    """Return whether the stage read what other stages wrote last, as the lock files have it.
-
-    None if they have nothing there: then `changed`, what DVC says of the files themselves, decides.
-
-    The hash of a folder cannot be computed where the folder holds more than the known outputs: files that no stage
-    writes, or data that is not in git. Then its outputs and its files in git must be as they were when it was read.
+        None if lock files have nothing there, so that `dvc status` decides.
     """
     recorded = locks.entries[stage].deps[path]
     outs, all_outs = locks.outputs(path), locks.outputs(path, with_removed=True)
     if path in all_outs:
-        return recorded in (outs.get(path), all_outs[path]) or recorded.md5 == all_outs[path].md5
+        return recorded.md5 in [found[path].md5 for found in (outs, all_outs) if path in found]
     if not outs:
         absent = changed and is_ignored(f"{path}/any") and not git("ls-files", "--others", "--", path)
-        return _is_unchanged(stage, path, locks) if absent else None
+        return _is_as_read(stage, path, locks) if absent else None
     if not any(out.md5.endswith(".dir") for out in all_outs.values()):
         in_git = hash_files(list_files(path))
         contents = [
@@ -239,17 +248,17 @@ def _is_current(stage: str, path: str, locks: Locks, changed: bool) -> bool | No
             return True
         if recorded.files in map(len, contents):
             return False
-    return _is_unchanged(stage, path, locks) if changed else True
+    return _is_as_read(stage, path, locks) if changed else True
 
 
-def _is_unchanged(stage: str, path: str, locks: Locks) -> bool | None:
-    """Return whether the folder's outputs and its files in git are as they were when the stage read the folder.
+def _is_as_read(stage: str, path: str, locks: Locks) -> bool | None:
+    """Return whether a folder's outputs and its files in git are as they were when the stage read the folder.
 
-    None if no commit has a lock file with that hash.
+    None if no commit has a lock file with the hash that the stage read.
     """
     file, read_at = lock_of(stage), None
     md5 = locks.entries[stage].deps[path].md5
-    for commit in git("rev-list", f"--max-count={COMMITS}", "HEAD", "--", file).split():
+    for commit in git("rev-list", f"--max-count={MAX_COMMITS}", "HEAD", "--", file).split():
         entry = _read_lock(file, locks.stages, commit).get(stage)
         if entry is None or path not in entry.deps or entry.deps[path].md5 != md5:
             break
