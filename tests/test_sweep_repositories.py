@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.io import InputError
 from pipeline.sweep.trials import Trial, read_result, reference
 from pipeline.sweep.workspace import _link_files
 from tests.helpers.clone import ENVIRONMENT, ROOT, Clone
@@ -238,10 +239,13 @@ def test_a_node_runs_a_trial_without_this_repository(tmp_path: Path, monkeypatch
     clone.run("git", "remote", "add", "origin", str(tmp_path / "git"))
     clone.run("dvc", "remote", "add", "--default", "folder", str(tmp_path / "dvc"))
     clone.commit("Remotes and results")
-    clone.run("git", "push", "--quiet", "origin", "main")
-    clone.run("dvc", "push")
     monkeypatch.chdir(clone.folder)
     commit = clone.run("git", "rev-parse", "HEAD").strip()
+    clone.run("git", "update-ref", "refs/remotes/another/main", commit)
+    with pytest.raises(InputError, match="not on origin"):
+        cluster.git_address(commit)
+    clone.run("git", "push", "--quiet", "origin", "main")
+    clone.run("dvc", "push")
     trial = Trial("small", "mlp", {"epochs": 30})
     repository = (cluster.git_address(commit), "vision")
     cloudpickle.register_pickle_by_value(cluster)
