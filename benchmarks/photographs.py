@@ -1,4 +1,4 @@
-"""Measure what a model makes of the photographs in ``docs/photographs``, and which images are found to be far."""
+"""Measure what a model predicts for ``docs/photographs``, and which images are out of distribution."""
 
 import argparse
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from pipeline.data.dataset import Arrays, load_prepared
 from pipeline.data.description import Description, load_description
 from pipeline.io import run
 from pipeline.predict.images import PREPARED, Example, content_extent, load_file
-from pipeline.predict.onnx_model import OnnxModel, onnx_file
+from pipeline.predict.model import OnnxModel, onnx_file
 from pipeline.predict.outliers import QUANTILE, OutlierDetector
 
 PAGE = Path("docs/predict.md")
@@ -32,9 +32,9 @@ def photographs_markdown(
 
     Args:
         examples: A photograph of each class, by the class's name.
-        model: The model that answers.
-        classes: The names of its classes.
-        detector: Finds those that are far from the data.
+        model: Model that predicts.
+        classes: Class names of the model.
+        detector: Detector of images that are out of distribution.
 
     Returns:
         A table in Markdown, and a sentence.
@@ -43,16 +43,20 @@ def photographs_markdown(
     for actual, example in examples.items():
         (probabilities,) = model.predict(example.pixels[np.newaxis])
         best = int(probabilities.argmax())
-        far = "far" if detector.is_far(example.pixels) else ""
         rows.append(
-            {"It shows": actual, "Predicted": classes[best], "Probability": f"{probabilities[best]:.0%}", "": far}
+            {
+                "It shows": actual,
+                "Predicted": classes[best],
+                "Probability": f"{probabilities[best]:.0%}",
+                "Out of distribution": "far" if detector.is_far(example.pixels) else "",
+            }
         )
     right = sum(row["It shows"] == row["Predicted"] for row in rows)
     return f"{markdown(rows)}\n{right} of {len(rows)} are right.\n"
 
 
 def measures_markdown(measures: Mapping[str, Measure], usual: Images, kinds: Mapping[str, Images]) -> str:
-    """Format which share of the images of each kind a measure calls far.
+    """Format which share of the images of each kind a measure marks as out of distribution.
 
     Each has the threshold that the same share of usual images exceeds.
     """
@@ -60,7 +64,7 @@ def measures_markdown(measures: Mapping[str, Measure], usual: Images, kinds: Map
     for name, measure in measures.items():
         threshold = np.quantile(measure(usual), QUANTILE)
         shares = {kind: f"{np.mean(measure(images) > threshold):.1%}" for kind, images in kinds.items()}
-        rows.append({"Called far by": name, **shares})
+        rows.append({"Marked by": name, **shares})
     return markdown(rows)
 
 
@@ -80,7 +84,12 @@ def draw_kinds(data: Arrays, photographs: Images) -> dict[str, Images]:
     """Return images to try measures on: what is like the data, and what is not."""
     train = data["train_images"][:DRAWN]
     noise = np.random.default_rng(0).integers(0, 256, train.shape).astype(np.uint8)
-    return {"Training images": train, "Photographs": photographs, "Negatives": 255 - train, "Noise": noise}
+    return {
+        "Training images": train,
+        "Photographs": photographs,
+        "Inverted training images": 255 - train,
+        "Uniform noise": noise,
+    }
 
 
 def measure(data: Arrays, description: Description, model: OnnxModel) -> str:
@@ -93,8 +102,8 @@ def measure(data: Arrays, description: Description, model: OnnxModel) -> str:
     assert detector is not None  # noqa: S101  # for types: there are enough images
     measures: dict[str, Measure] = {
         "principal components": detector.errors,
-        "the nearest image": nearest(test[::2]),
-        "the model's probability": lambda images: -model.predict(images).max(axis=1),
+        "distance to the nearest test image": nearest(test[::2]),
+        "highest class probability": lambda images: -model.predict(images).max(axis=1),
     }
     kinds = draw_kinds(data, np.stack([example.pixels for example in examples.values()]))
     photographs = photographs_markdown(examples, model, classes, detector)
@@ -108,7 +117,7 @@ def main() -> None:
     name = parser.parse_args().model
     layout, _ = find_model(name)
     description = load_description()
-    model = OnnxModel(onnx_file(layout.model(name), layout.stage("train", name)), len(description.classes))
+    model = OnnxModel(onnx_file(layout, name), len(description.classes))
     tables = measure(load_prepared(PREPARED), description, model)
     text = f"{tables}\nThe model is `{name}`.\n"
     put_into_page("photographs", text, PAGE)

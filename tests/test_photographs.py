@@ -1,4 +1,4 @@
-"""Photographs as `predict` sees them, and the images that it takes for far from the data."""
+"""Photographs as `predict` sees them, and the images that it marks as out of distribution."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from benchmarks.photographs import measure, nearest
 from pipeline.data.description import Description
 from pipeline.data.formats.idx import read_images
 from pipeline.predict.images import even_light, fit_content, load_file
-from pipeline.predict.onnx_model import OnnxModel
+from pipeline.predict.model import OnnxModel
 from pipeline.predict.outliers import LEAST, OutlierDetector
 from tests.helpers.clone import ROOT
 from tests.helpers.photographs import SCENES, Scene, draw
@@ -22,7 +22,7 @@ Pixels = npt.NDArray[np.uint8]
 
 PHOTOGRAPHS = ROOT / "docs/photographs"
 SHAPE = (28, 28, 1)
-FAR = {"coat", "shirt", "sneaker", "ankle-boot", "sandal", "trouser"}  # on other grounds than plain bright ones
+FAR = {"coat", "shirt", "sneaker", "ankle-boot", "sandal", "trouser"}  # on other backgrounds than plain bright ones
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_negatives_are_far(detector: OutlierDetector, images: Pixels) -> None:
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.garment)
-def test_photographs_on_other_grounds_are_far(scene: Scene, detector: OutlierDetector) -> None:
+def test_photographs_on_other_backgrounds_are_far(scene: Scene, detector: OutlierDetector) -> None:
     assert detector.is_far(photograph(scene.garment)) == (scene.garment in FAR)
 
 
@@ -104,7 +104,7 @@ def test_light_from_one_side_is_evened() -> None:
 
 
 @pytest.mark.parametrize("name", ["plain", "cluttered"])
-def test_other_grounds_are_left_as_they_are(name: str) -> None:
+def test_other_backgrounds_are_left_as_they_are(name: str) -> None:
     pixels = np.random.default_rng(0).integers(100, 110 if name == "plain" else 200, (40, 50, 3)).astype(np.uint8)
     np.testing.assert_array_equal(even_light(pixels), pixels)
 
@@ -116,7 +116,7 @@ def test_answers_for_photographs_make_a_table(raw_folder: Path, tmp_path: Path) 
     found = measure(data, Description(classes=CLASSES, background="dark"), OnnxModel(tmp_path / "model.onnx"))
     photographs, measures = found.split(" of 10 are right.\n")
     assert [line.split("|")[1].strip() for line in photographs.splitlines()[2:12]] == CLASSES
-    assert sum("| far |" in line for line in photographs.splitlines()) == len(FAR)
+    assert sum("far |" in line for line in photographs.splitlines()) == len(FAR)
     components = next(line for line in measures.splitlines() if line.startswith("| principal components"))
     assert components.replace(" ", "").endswith("|60.0%|100.0%|100.0%|")
 

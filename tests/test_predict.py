@@ -21,7 +21,7 @@ from pipeline.data.description import Description
 from pipeline.data.formats.idx import read_images, read_labels
 from pipeline.io import InputError, write_json, write_npz
 from pipeline.predict.images import SURVEYED, Example, content_extent, fit_content, load_file
-from pipeline.predict.onnx_model import BATCH_SIZE, OnnxModel, predict_batches
+from pipeline.predict.model import BATCH_SIZE, OnnxModel, predict_batches
 from tests.helpers.clone import ROOT, Clone
 from tests.helpers.documentation import run_page
 from tests.helpers.predicting import (
@@ -136,7 +136,11 @@ def test_predicting_imports_no_framework_and_draws_nothing(trained: Trained) -> 
     ("arguments", "message"),
     [
         (["--model", "vgg", "--index", "1"], "model: found 'vgg', expected one of dense128, dense128_short, simple_nn"),
-        (["--model", "mlp", "--index", "1"], "data/models/mlp/model.onnx: file not found; run `dvc repro train@mlp`"),
+        (
+            ["--model", "mlp", "--index", "1"],
+            "data/models/mlp/model.onnx: file not found; run `dvc repro train@mlp`, or name a trained model: "
+            f"{CANDIDATE}, {FRONTIER}\n",
+        ),
         (
             ["--model", "airbench_small", "--index", "1"],
             "data/frontier/models/airbench_small/model.onnx: file not found; "
@@ -155,7 +159,7 @@ def test_predicting_imports_no_framework_and_draws_nothing(trained: Trained) -> 
         (["--index", "1", "--invert"], "--invert: found with --index, expected with files"),
         (["--index", "1", "--no-fit"], "--fit: found with --index, expected with files"),
         ([], "found no images, expected --index N or image files; a name that begins with - as ./-NAME"),
-        (["--onnx", "a.onnx", "a.png"], "--onnx: found no file a.onnx, expected a published model"),
+        (["--onnx", "a.onnx", "a.png"], "--onnx: found no file a.onnx, expected one that `publish` wrote"),
         (["--onnx", ONNX, "--index", "1"], "--onnx: found with --index, expected with image files alone"),
         (["--onnx", ONNX, "--model", "mlp", "a.png"], "--onnx: found with --model, expected with image files"),
         (["--onnx", ONNX, PHOTOGRAPH], f"{ONNX}: found no name in its metadata, expected a file that `python -m"),
@@ -205,11 +209,11 @@ def test_outside_the_repository_its_folder_is_asked_for(
     assert predict_here("--index", "1") == 2
     assert capsys.readouterr().err == (
         f"error: found no params.yaml in {copy}/data, expected the repository's folder; "
-        "go there, or use a published model by --onnx\n"
+        "go there, or name an exported model by --onnx\n"
     )
 
 
-def test_files_far_from_the_data_are_marked(
+def test_files_out_of_distribution_are_marked(
     folder: Path, tmp_path: Path, images: Pixels, capsys: pytest.CaptureFixture[str]
 ) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
@@ -217,8 +221,8 @@ def test_files_far_from_the_data_are_marked(
         Image.fromarray(pixels).save(tmp_path / name)
     assert predict_here("--no-invert", tmp_path / "near.png", tmp_path / "far.png") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.endswith(" (far from the data)") for line in lines if ".png: " in line] == [False, True]
-    assert lines[-1].endswith(" Images that are far from the data: 1; their classes mean nothing.")
+    assert [line.endswith(" (out of distribution)") for line in lines if ".png: " in line] == [False, True]
+    assert lines[-1].endswith(" Images out of distribution: 1; their classes mean nothing.")
     assert predict_here("--json", tmp_path / "near.png", tmp_path / "far.png") == 0
     assert [document["far"] for document in documents(capsys.readouterr().out)] == [False, True]
 
@@ -384,7 +388,7 @@ def test_text_of_a_file_says_whether_it_was_inverted(
     assert heading.startswith(f"{tmp_path}/white.png: ")
     assert heading.endswith(" (inverted)")
     assert note == (
-        "cnn2 was trained on images of 28 × 28 pixels in grey on a dark ground, each of one of these 10 classes. "
+        "cnn2 was trained on images of 28 × 28 pixels in grey on a dark background, each of one of these 10 classes. "
         "It gives any other image one of them too."
     )
 

@@ -1,4 +1,4 @@
-"""``predict --onnx FILE`` reads nothing but a published model, in any folder."""
+"""``predict --onnx FILE`` reads nothing but an exported model, in any folder."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ METADATA = {
 ADVICE = "expected a file that `python -m pipeline publish` has written"
 
 
-def write_published(path: Path, **changes: str | None) -> Path:
+def write_exported(path: Path, **changes: str | None) -> Path:
     """Write a model with metadata; None leaves one out."""
     write_onnx(path, weights_of(0))
     model = onnx.load(path)
@@ -49,8 +49,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_published_model_needs_no_other_file(folder: Path, images: Pixels) -> None:
-    write_published(folder / "cnn2.onnx")
+def test_an_exported_model_needs_no_other_file(folder: Path, images: Pixels) -> None:
+    write_exported(folder / "cnn2.onnx")
     Image.fromarray(255 - images[3]).save(folder / "photograph.png")
     status, output, error = predict_outside(folder, "--onnx", "cnn2.onnx", "--json", "photograph.png")
     assert (status, error) == (0, "")
@@ -64,8 +64,8 @@ def test_it_fits_files_as_its_metadata_say(folder: Path, capsys: pytest.CaptureF
     picture = Image.new("L", (56, 56))
     picture.paste(255, (10, 10, 20, 20))
     picture.save("picture.png")
-    write_published(folder / "cropping.onnx")
-    write_published(folder / "whole.onnx", content_extent="", background="")
+    write_exported(folder / "cropping.onnx")
+    write_exported(folder / "whole.onnx", content_extent="", background="")
     for arguments, fitted in (
         (["--onnx", "cropping.onnx"], True),
         (["--onnx", "cropping.onnx", "--no-fit"], False),
@@ -100,7 +100,7 @@ def test_it_fits_files_as_its_metadata_say(folder: Path, capsys: pytest.CaptureF
 def test_wrong_metadata_take_one_line(
     changes: dict[str, str | None], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_published(folder / "a.onnx", **changes)
+    write_exported(folder / "a.onnx", **changes)
     Image.new("L", (28, 28)).save("picture.png")
     assert predict_here("--onnx", "a.onnx", "picture.png") == 2
     printed = capsys.readouterr()
@@ -112,7 +112,7 @@ def test_wrong_metadata_take_one_line(
 
 def test_names_in_metadata_are_escaped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = json.dumps(["\x1b[2J", *CLASSES[1:]])
-    write_published(folder / "a.onnx", name="\x1b[2J", class_names=names)
+    write_exported(folder / "a.onnx", name="\x1b[2J", class_names=names)
     Image.new("L", (28, 28)).save("picture.png")
     assert predict_here("--onnx", "a.onnx", "picture.png") == 0
     assert all(line.isprintable() for line in capsys.readouterr().out.splitlines())

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
@@ -21,12 +22,14 @@ from pipeline.__main__ import main
 from pipeline.config import load_config
 from pipeline.data.dataset import load_test_split
 from pipeline.data.description import Description
-from pipeline.evaluation.metrics import all_scores, per_class_table
+from pipeline.evaluation.metrics import all_scores
 from pipeline.io import InputError, read_json, read_npz
 from pipeline.predict.images import content_extent
 from pipeline.publish.card import model_card
-from pipeline.publish.landing import Page, Site, landing_page
-from pipeline.publish.model import Project, PublishedModel, Scores, load_licence, load_per_class, load_scores
+from pipeline.publish.model import ExportedModel, Project, Scores, ValidationScores, load_licence, load_scores
+from pipeline.publish.rendering import render
+from pipeline.publish.site import Page
+from pipeline.publish.try_page import choose_model
 from pipeline.report.page.data import Source
 from tests.helpers.clone import Clone
 from tests.helpers.small_run import CLASSES
@@ -97,7 +100,7 @@ def test_the_landing_page_may_run_and_load_nothing(published: Published) -> None
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
 
 
-def test_the_page_to_try_a_model_runs_a_published_one(published: Published) -> None:
+def test_the_page_to_try_a_model_runs_an_exported_one(published: Published) -> None:
     ((path, onnx, prepared),) = published.tried
     assert path.name == "try.html"
     assert onnx.relative_to(path.parent) in {Path(f"models/{name}/model.onnx") for name in MODELS}
@@ -174,11 +177,11 @@ def test_a_picture_is_predicted_as_in_the_pipeline(
 
 
 @pytest.fixture
-def own_model(source: Source) -> PublishedModel:
+def own_model(source: Source) -> ExportedModel:
     """A model of Fashion-MNIST with three seeds, without articles, with class names that are markup."""
-    result = source.results[0]
     classes = ["<i>T|shirt</i>", *list(source.classes)[1:]]
-    return PublishedModel(
+    result = replace(source.results[0], classes=classes)
+    return ExportedModel(
         Project(
             load_config(), Description(classes=classes, background=None), "0" * 40, "MIT", None,
             source.duplicates,
@@ -186,14 +189,13 @@ def own_model(source: Source) -> PublishedModel:
         result,
         load_config().recipes["plain"],
         Scores.model_validate(all_scores(result.predictions)),
-        per_class_table(result.actual, result.predicted, classes),
         Path("model.onnx"),
         (28, 28, 1),
         "0" * 32,
     )  # fmt: skip
 
 
-def test_a_card_tells_the_best_seed_from_the_mean(own_model: PublishedModel, source: Source) -> None:
+def test_a_card_tells_the_best_seed_from_the_mean(own_model: ExportedModel, source: Source) -> None:
     card = model_card(own_model)
     correct = source.results[0].correct
     best = correct[source.results[0].best_index].mean()
@@ -203,18 +205,19 @@ def test_a_card_tells_the_best_seed_from_the_mean(own_model: PublishedModel, sou
     assert "across training and test: 1 equal" in card
 
 
-def test_a_card_of_fashion_mnist_names_it(own_model: PublishedModel) -> None:
+def test_a_card_of_fashion_mnist_names_it(own_model: ExportedModel) -> None:
     card = ModelCard(model_card(own_model))
     assert vars(card.data)["datasets"] == ["zalando-datasets/fashion_mnist"]
     assert "An image classifier for Fashion-MNIST" in card.text
-    assert "article’s" not in card.text
+    assert not re.search("The article|This design", card.text)
 
 
-def test_names_are_plain_text_in_cards_and_page(own_model: PublishedModel) -> None:
+def test_names_are_plain_text_in_cards_and_page(own_model: ExportedModel) -> None:
     assert "<i>" not in model_card(own_model)
     assert r"\<i\>T\|shirt\</i\>" in model_card(own_model)
-    page = landing_page(Site("<b>", "0" * 40, [Page("report.html", "<u>", "<s>")], [own_model], ["<em>"], True))
-    for name in ("b", "u", "s", "em"):
+    texts = {"project": "<b>", "commit": "<i>", "pages": [Page("report.html", "<u>", "<s>")], "missing": ["<em>"]}
+    page = render("index.html.j2", models=[own_model], remote=True, style="", **texts)
+    for name in ("b", "i", "u", "s", "em"):
         assert f"&lt;{name}&gt;" in page
 
 
@@ -261,25 +264,40 @@ def test_what_is_no_site_is_never_replaced(places: dict[str, Path], place: str, 
         publish(str(places[place]))
 
 
-READERS: dict[str, Callable[[Path], object]] = {
-    "scores.json": load_scores,
-    "per_class.csv": lambda path: load_per_class(path, ["a"]),
-    "p.toml": load_licence,
-}
-
-
 @pytest.mark.parametrize(
     ("file", "text", "found"),
     [
         ("scores.json", '{"validation": {"accuracy": 2}}', r"validation\.accuracy: expected a score: "),
         ("scores.json", '{"validation": {"accuracy": 1}}', "test: expected a score: "),
-        ("per_class.csv", "class,f1\na,1\n", "expected the columns class, precision, recall, f1, support, found: "),
-        ("per_class.csv", "class,precision,recall,f1,support\nb,1,1,1,1\n", "found classes b, expected a as in "),
         ("p.toml", "[project]", r"project\.license: found none"),
         ("p.toml", "[", r"project\.license: found none"),
     ],
 )
 def test_a_wrong_file_is_named(tmp_path: Path, file: str, text: str, found: str) -> None:
     (tmp_path / file).write_text(text)
-    with pytest.raises(InputError, match=f"{re.escape(file)}[:,] {found}"):
-        READERS[file](tmp_path / file)
+    load: Callable[[Path], object] = load_scores if file == "scores.json" else load_licence
+    with pytest.raises(InputError, match=f"{re.escape(file)}: {found}"):
+        load(tmp_path / file)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "chosen"),
+    [
+        ({"tiny": (10, 0.7), "good": (100_000, 0.9), "equal": (50, 0.9), "best": (100_001, 0.95)}, "good"),
+        ({"huge": (900_000, 0.9), "large": (200_000, 0.8)}, "large"),
+    ],
+    ids=["most accurate small one", "else the smallest"],
+)
+def test_the_page_runs_a_small_model(
+    own_model: ExportedModel, sizes: dict[str, tuple[int, float]], chosen: str
+) -> None:
+    result, scores = own_model.result, own_model.scores
+    models = [
+        replace(
+            own_model,
+            result=replace(result, name=name, run=result.run.model_copy(update={"parameters": parameters})),
+            scores=scores.model_copy(update={"validation": ValidationScores(accuracy=accuracy)}),
+        )
+        for name, (parameters, accuracy) in sizes.items()
+    ]
+    assert choose_model(models).name == chosen

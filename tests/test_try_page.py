@@ -21,10 +21,10 @@ from pipeline.data.description import Description
 from pipeline.data.formats.idx import read_images, read_labels
 from pipeline.io import InputError, write_npz
 from pipeline.predict.images import load_file
-from pipeline.predict.metadata import read_metadata
-from pipeline.predict.onnx_model import OnnxModel
+from pipeline.predict.model import Metadata, OnnxModel
 from pipeline.publish.browser_runtime import Runtime, fetch_archive
-from pipeline.publish.try_page import TEMPLATES, Candidate, choose_model, script_settings, write_try_page
+from pipeline.publish.rendering import TEMPLATES
+from pipeline.publish.try_page import script_settings, write_try_page
 from tests.helpers.browser import opened, serious_violations
 from tests.helpers.onnxruntime_web import shared_archive
 from tests.helpers.small_run import CLASSES
@@ -53,8 +53,8 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
     "of many pixels": lambda: Image.fromarray(noise(25, 31, 3)).resize((517, 463)),
     "flat": lambda: drawn("RGB", (400, 30), (90, 100, 110), (250, 250, 0)),
     "of one grey": lambda: Image.new("L", (50, 40), 190),
-    "black on a transparent ground": lambda: drawn("RGBA", (90, 120), (0, 0, 0, 0), (0, 0, 0, 255)),
-    "white on a transparent ground": lambda: drawn("RGBA", (90, 120), (255, 255, 255, 0), (255, 255, 255, 200)),
+    "black on a transparent background": lambda: drawn("RGBA", (90, 120), (0, 0, 0, 0), (0, 0, 0, 255)),
+    "white on a transparent background": lambda: drawn("RGBA", (90, 120), (255, 255, 255, 0), (255, 255, 255, 200)),
     "transparent everywhere": lambda: Image.fromarray(noise(33, 47, 4)),
 }
 
@@ -94,7 +94,7 @@ def prepared(raw_folder: Path, originals: Pixels, tmp_path_factory: pytest.TempP
 
 @pytest.fixture(scope="module")
 def model(images: Pixels, prepared: Path) -> Path:
-    """A network of the architecture that is published, as sure of its answers as a trained one."""
+    """A network of an architecture that is exported, as sure of its answers as a trained one."""
     from pipeline.training.saving import export_onnx
     from tests.helpers.sure_model import sure_model
 
@@ -255,7 +255,7 @@ def test_drawing_changes_the_prediction(page: Page, model: Path, originals: Pixe
 @pytest.mark.parametrize(
     ("background", "extent", "channels"),
     [("dark", EXTENT, 1), ("light", EXTENT, 3), ("dark", None, 3), (None, None, 1)],
-    ids=["as Fashion-MNIST", "in colour on a light ground", "not cropped", "photographs in grey"],
+    ids=["as Fashion-MNIST", "in colour on a light background", "not cropped", "photographs in grey"],
 )
 def test_pictures_are_prepared_as_by_predict(
     browser: Browser,
@@ -267,7 +267,7 @@ def test_pictures_are_prepared_as_by_predict(
 ) -> None:
     description = Description(classes=CLASSES, background=background)
     properties = PROPERTIES | {"background": background or "", "content_extent": str(extent or "")}
-    settings = script_settings((28, 24, channels), read_metadata(properties, 10, tmp_path))
+    settings = script_settings((28, 24, channels), Metadata.model_validate(properties))
     page = browser.new_page()
     page.add_script_tag(path=TEMPLATES / "pixels.js")
     for name, make in PICTURES.items():
@@ -324,18 +324,6 @@ def test_test_images_of_another_size_are_refused(model: Path, prepared: Path, tm
     message = r"prepared.npz: found test images of 28 × 14 × 1 values, expected 28 × 28 × 1 as \S+onnx takes"
     with pytest.raises(InputError, match=message):
         write_try_page(tmp_path / "try.html", model, tmp_path / "prepared.npz")
-
-
-@pytest.mark.parametrize(
-    ("sizes", "chosen"),
-    [
-        ({"tiny": (10, 0.7), "good": (100_000, 0.9), "equal": (50, 0.9), "best": (100_001, 0.95)}, "good"),
-        ({"huge": (900_000, 0.9), "large": (200_000, 0.8)}, "large"),
-    ],
-    ids=["most accurate small one", "else the smallest"],
-)
-def test_the_page_runs_a_small_model(sizes: dict[str, tuple[int, float]], chosen: str) -> None:
-    assert choose_model(Candidate(name, *size) for name, size in sizes.items()) == chosen
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from pipeline.data.description import Description
     from pipeline.predict.images import Example
-    from pipeline.predict.onnx_model import OnnxModel, Probabilities
+    from pipeline.predict.model import OnnxModel, Probabilities
     from pipeline.predict.outliers import OutlierDetector
 
 MAX_PLOTTED = 60  # images on a page
 SOFTWARE = "python -m pipeline predict"  # named by a plot in its metadata, so that no other picture is replaced
-NOTES = {"inverted": "inverted", "fitted": "fitted", "far": "far from the data"}  # what may be said of a file
+NOTES = {"inverted": "inverted", "fitted": "fitted", "far": "out of distribution"}  # what may be said of a file
 DESCRIPTION = """\
 Predict the class of test images or of image files, with the probability of each class.
 
@@ -40,15 +40,12 @@ with a high probability.
 Files are turned into images of the size and colours that the model takes:
 - Where the border of nearly all training images is darker than middle grey, as in Fashion-MNIST, a file with a lighter
   border is inverted, and the other way round. Images in colour are not.
-- A file of another size is cropped to its content and centred, as large as the content of test images, if its ground is
-  plain; light that falls off to one side is evened first. Data from folders of images were not cropped for training,
-  and neither are files then.
+- A file of another size is cropped to its content and centred, as large as the content of test images, if its
+  background is plain; light that falls off to one side is evened first. Data from folders of images were not cropped
+  for training, and neither are files then.
 
-A file that still differs from the data is called "far from the data": principal components of test images reproduce
-it worse than 99 % of other test images. Its class means nothing.
-
-With --onnx, nothing but that file is read, which `python -m pipeline publish` has written: no parameters and no data.
-Files cannot be compared with the data then.
+A file is out of distribution, "far" in JSON, if principal components of test images reproduce it worse than 99 % of
+other test images. Its class means nothing. With --onnx, files are not compared with the data.
 """
 EPILOG = """\
 --json prints an object a line (JSON Lines), each when it is known:
@@ -75,7 +72,10 @@ def add_predict(commands: "_SubParsersAction[ArgumentParser]") -> None:
         "--model", metavar="NAME", help="a model of params.yaml or frontier/params.yaml (default: the candidate)"
     )
     parser.add_argument(
-        "--onnx", metavar="FILE.onnx", type=Path, help="a published model instead, of which nothing else is needed"
+        "--onnx",
+        metavar="FILE.onnx",
+        type=Path,
+        help="a `model.onnx` written by `publish`; no data or parameters are read",
     )
     images = parser.add_mutually_exclusive_group()
     images.add_argument("--index", metavar="N", type=int, nargs="+", help="test images by number, from 0")
@@ -104,19 +104,19 @@ def add_predict(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser.set_defaults(command=run_predict)
 
 
-class Source(NamedTuple):
-    """A model, and what files are made to look like for it.
+class LoadedModel(NamedTuple):
+    """A model that is ready to predict, and how it takes files.
 
     Attributes:
-        name: The model's; printable.
-        model: It, ready to run.
-        description: Class names, and background of its data.
+        name: Name of the model, printable.
+        network: The network in ONNX Runtime.
+        description: Class names and background of the training data.
         extent: How much of the frame the content of a file should fill. None leaves files uncropped.
-        outliers: Detects files that are far from the data, if these are there.
+        outliers: Detector of files that are out of distribution, if the data are there.
     """
 
     name: str
-    model: "OnnxModel"
+    network: "OnnxModel"
     description: "Description"
     extent: float | None
     outliers: "OutlierDetector | None"
@@ -125,23 +125,23 @@ class Source(NamedTuple):
 def run_predict(arguments: Namespace) -> None:
     """Check all arguments, then predict and print batch by batch.
 
-    Raises InputError for an unknown or absent model, other data than it was trained on, a number out of range, a file
-    that cannot be read, a plot that cannot be drawn.
+    Raises:
+        InputError: The model is unknown, absent or of other data; a number is out of range; or a file cannot be read.
     """
     _check(arguments)
-    source = _load_published(arguments) if arguments.onnx else _load_trained(arguments)
+    model = _load_exported(arguments) if arguments.onnx else _load_trained(arguments)
 
-    from pipeline.predict.onnx_model import BATCH_SIZE, predict_batches
+    from pipeline.predict.model import BATCH_SIZE, predict_batches
 
-    classes = source.description.classes
-    examples = _load_images(arguments, source)
-    show = partial(as_json, source.name) if arguments.json else as_text
+    classes = model.description.classes
+    examples = _load_images(arguments, model)
+    show = partial(as_json, model.name) if arguments.json else as_text
     number = len(arguments.index or arguments.files)
     short = True if number <= BATCH_SIZE else None  # None shows the bar on a terminal alone
     plotted = []
     far = 0
     with tqdm(total=number, unit="image", disable=short) as bar:
-        for predictions in predict_batches(source.model, examples):
+        for predictions in predict_batches(model.network, examples):
             with tqdm.external_write_mode(file=sys.stdout):
                 print("\n".join(show(example, found, classes) for example, found in predictions))
             bar.update(len(predictions))
@@ -149,7 +149,7 @@ def run_predict(arguments: Namespace) -> None:
             if arguments.plot:
                 plotted += predictions
     if arguments.files and not arguments.json:
-        print(_training_note(source, far))
+        print(_training_note(model, far))
     if arguments.plot:
         _plot(arguments.plot, plotted, classes)
 
@@ -160,7 +160,7 @@ def _check(arguments: Namespace) -> None:
     if not number:
         raise InputError("found no images, expected --index N or image files; a name that begins with - as ./-NAME")
     if arguments.onnx and not arguments.onnx.is_file():
-        raise InputError(f"--onnx: found no file {printable(arguments.onnx)}, expected a published model")
+        raise InputError(f"--onnx: found no file {printable(arguments.onnx)}, expected one that `publish` wrote")
     if arguments.onnx and (arguments.model or arguments.index):
         other = "--model" if arguments.model else "--index"
         raise InputError(f"--onnx: found with {other}, expected with image files alone; nothing but FILE.onnx is read")
@@ -187,71 +187,68 @@ def _check(arguments: Namespace) -> None:
             check_image(file)
 
 
-def _load_trained(arguments: Namespace) -> Source:
+def _load_trained(arguments: Namespace) -> LoadedModel:
     """Load a model of the pipelines, after a check that it was trained on the data beside it."""
     from pipeline.config import PARAMS, find_model, load_config
     from pipeline.data.description import load_description
 
     if not PARAMS.exists():
         found = f"found no {PARAMS} in {printable(Path.cwd())}, expected the repository's folder"
-        raise InputError(f"{found}; go there, or use a published model by --onnx")
+        raise InputError(f"{found}; go there, or name an exported model by --onnx")
     config = load_config()
     name = arguments.model or config.model
     layout, _ = find_model(name)
     description = load_description()
 
-    from pipeline.predict.identity import check_training_data
-    from pipeline.predict.images import PREPARED, content_extent, is_cropped
-    from pipeline.predict.onnx_model import OnnxModel, onnx_file
-
-    path = onnx_file(layout.model(name), layout.stage("train", name))
-    check_training_data(PREPARED, layout, name)
-    model = OnnxModel(path, len(description.classes))
-    if arguments.index:
-        return Source(name, model, description, None, None)
-
     from pipeline.data.dataset import load_test_split
+    from pipeline.predict.images import PREPARED, content_extent, is_cropped
+    from pipeline.predict.model import OnnxModel, check_training_data, onnx_file
     from pipeline.predict.outliers import OutlierDetector
 
+    path = onnx_file(layout, name)
+    if check_training_data(layout, name) is None:
+        found = f"{layout.folder / 'dvc.lock'}: found no training of {name}"
+        print(f"{found}; whether it was trained on {PREPARED} is not known", file=sys.stderr)
+    network = OnnxModel(path, len(description.classes))
+    if arguments.index:
+        return LoadedModel(name, network, description, None, None)
     images = load_test_split(PREPARED).images
     by_default = is_cropped(description, config.data.format)
     extent = content_extent(images) if _choose(arguments.fit, by_default) else None
-    return Source(name, model, description, extent, OutlierDetector.of(images))
+    return LoadedModel(name, network, description, extent, OutlierDetector.of(images))
 
 
-def _load_published(arguments: Namespace) -> Source:
+def _load_exported(arguments: Namespace) -> LoadedModel:
     """Load a model from a file that says itself what else is needed."""
     from pipeline.data.description import Description
-    from pipeline.predict.metadata import read_metadata
-    from pipeline.predict.onnx_model import OnnxModel
+    from pipeline.predict.model import OnnxModel
 
-    model = OnnxModel(arguments.onnx)
-    metadata = read_metadata(model.metadata, model.classes, arguments.onnx)
+    network = OnnxModel(arguments.onnx)
+    metadata = network.read_metadata()
     extent = metadata.content_extent
     if arguments.fit and extent is None:
         raise InputError(f"--fit: found {printable(arguments.onnx)} of data that were not cropped, expected no --fit")
     description = Description(classes=metadata.class_names, background=metadata.background)
-    return Source(metadata.name, model, description, extent if _choose(arguments.fit, True) else None, None)
+    return LoadedModel(metadata.name, network, description, extent if _choose(arguments.fit, True) else None, None)
 
 
 def _choose(option: bool | None, default: bool) -> bool:
     return default if option is None else option
 
 
-def _load_images(arguments: Namespace, source: Source) -> "Iterable[Example]":
+def _load_images(arguments: Namespace, model: LoadedModel) -> "Iterable[Example]":
     """Load the test images, or yield each file when it is asked for, so that few are held at a time."""
     from pipeline.predict.images import PREPARED, load_file, load_test_images
 
     if arguments.index:
         return load_test_images(PREPARED, arguments.index)
-    return (
-        _mark(load_file(file, source.model.shape, source.description, arguments.invert, source.extent), source.outliers)
-        for file in arguments.files
-    )
+    shape, description, extent = model.network.shape, model.description, model.extent
+    examples = (load_file(file, shape, description, arguments.invert, extent) for file in arguments.files)
+    return (_mark(example, model.outliers) for example in examples)
 
 
 def _mark(example: "Example", outliers: "OutlierDetector | None") -> "Example":
-    """Note whether an image is far from the data, where that can be said."""
+    """Note whether an image is out of distribution, where that can be said."""
     if outliers is None:
         return example
     return replace(example, source=example.source | {"far": outliers.is_far(example.pixels)})
@@ -282,17 +279,16 @@ def as_json(model: str, example: "Example", probabilities: "Probabilities", clas
     return json.dumps(document | {"probabilities": shares}, allow_nan=False)
 
 
-def _training_note(source: Source, far: int) -> str:
-    """Return what a model was trained on, since it gives any image one of its classes, and how many images are far."""
-    height, width, channels = source.model.shape
-    background = source.description.background
+def _training_note(model: LoadedModel, far: int) -> str:
+    """Return what a model was trained on, since it classifies any image, and how many are out of distribution."""
+    height, width, channels = model.network.shape
+    background = f" on a {model.description.background} background" if model.description.background else ""
     colours = "grey" if channels == 1 else "colour"
-    ground = f" on a {background} ground" if background else ""
     note = (
-        f"{source.name} was trained on images of {height} × {width} pixels in {colours}{ground}, each of one of these "
-        f"{source.model.classes} classes. It gives any other image one of them too."
+        f"{model.name} was trained on images of {height} × {width} pixels in {colours}{background}, each of one of "
+        f"these {model.network.classes} classes. It gives any other image one of them too."
     )
-    return f"{note} Images that are far from the data: {far}; their classes mean nothing." if far else note
+    return f"{note} Images out of distribution: {far}; their classes mean nothing." if far else note
 
 
 def _is_plot(path: Path) -> bool:

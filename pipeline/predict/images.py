@@ -30,9 +30,9 @@ class Example:
 
     Attributes:
         pixels: uint8 (height, width, channels).
-        label: Its class, if known.
-        name: How readers see where the image is from; printable.
-        source: The same for programs.
+        label: Class of the image, if known.
+        name: Source of the image for readers, printable.
+        source: Source of the image for programs.
     """
 
     pixels: Images
@@ -147,8 +147,8 @@ def fit_content(pixels: Images, shape: tuple[int, int, int], extent: float) -> I
 
 def _content(pixels: Images) -> tuple[slice, slice]:
     """Return the smallest rows and columns outside of which all pixels are as the border; all if nothing differs."""
-    ground = np.median(border(pixels), axis=0)
-    differs = (np.abs(pixels - ground) > BACKGROUND_TOLERANCE).any(axis=2)
+    background = np.median(border(pixels), axis=0)
+    differs = (np.abs(pixels - background) > BACKGROUND_TOLERANCE).any(axis=2)
     if not differs.any():
         return slice(0, pixels.shape[0]), slice(0, pixels.shape[1])
     rows, columns = (np.flatnonzero(differs.any(axis=axis)) for axis in (1, 0))

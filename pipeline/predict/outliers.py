@@ -1,4 +1,4 @@
-"""Detect images that are far from the data, for which a model's answer says nothing.
+"""Detect images that are out of distribution, for which a model's prediction says nothing.
 
 Principal components of some test images reproduce other test images well, and anything else badly. The error of this
 reconstruction, relative to the image's own contrast, is compared with that of test images. docs/predict.md says how
@@ -18,7 +18,7 @@ COMPONENTS = 20
 SAMPLE = 4000  # test images: half give the components, the others the threshold
 BYTES = 2**25  # of pixels; of large images, fewer than `SAMPLE` are taken, which bounds memory and time
 LEAST = 200  # test images; with fewer there is no telling what is usual
-QUANTILE = 0.99  # of the errors of test images; above it an image is far
+QUANTILE = 0.99  # of the errors of test images; above it an image is out of distribution
 LONGEST = 32  # pixels of a side; larger images are averaged over squares
 ITERATIONS = 4  # of the subspace iteration, which takes a tenth of the time of a decomposition
 FLAT = 1e-3  # of all contrast; an image with less shows nothing
@@ -29,9 +29,9 @@ class OutlierDetector:
     """Principal components of test images, and the largest usual error of a reconstruction.
 
     Attributes:
-        mean: Of the images: float32 (values,).
-        components: float32 (components, values), orthonormal.
-        threshold: The error above which an image is far.
+        mean: Mean image, float32 (values,).
+        components: Principal components, float32 (components, values), orthonormal.
+        threshold: Error above which an image is out of distribution.
     """
 
     mean: Floats
@@ -66,7 +66,7 @@ class OutlierDetector:
         return _errors(_flatten(images), self.mean, self.components)
 
     def is_far(self, image: Images) -> bool:
-        """Return whether an image (height, width, channels) is far from the test images."""
+        """Return whether an image, uint8 (height, width, channels), is out of distribution."""
         return bool(self.errors(image[np.newaxis])[0] > self.threshold)
 
 

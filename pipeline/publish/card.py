@@ -2,22 +2,19 @@
 
 import ast
 import json
-import re
 from collections.abc import Mapping
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ruamel.yaml import YAML
 
 from pipeline.config_data import DataConfig, IdxData
 from pipeline.config_models import ARCHITECTURES
-from pipeline.publish.model import PublishedModel
+from pipeline.publish.model import ExportedModel
+from pipeline.publish.rendering import render
 from pipeline.report.page.data import ISSUE_SPLITS, duplicate_counts, label_issues, without_duplicates
 
-TEMPLATES = Path(__file__).parent / "templates"
 # SHA-256 of Fashion-MNIST's training images, which tells it from data of the reader's own.
 FASHION_MNIST_SHA256 = "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
 # Identifiers and names for Hugging Face.
@@ -25,16 +22,12 @@ FASHION_MNIST = {"type": "zalando-datasets/fashion_mnist", "name": "Fashion-MNIS
 OTHER_DATA = {"type": "images", "name": "images of our own"}
 
 
-def model_card(model: PublishedModel) -> str:
+def model_card(model: ExportedModel) -> str:
     """Write the card of a model in Markdown."""
-    environment = Environment(  # noqa: S701  # Markdown: what is no number or name goes through the filter
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["markdown"] = escape_markdown
-    return environment.get_template("README.md.j2").render(_context(model)).lstrip() + "\n"
+    return render("README.md.j2", **_context(model)).lstrip() + "\n"
 
 
-def _context(model: PublishedModel) -> dict[str, Any]:
+def _context(model: ExportedModel) -> dict[str, Any]:
     """Compute what the template shows."""
     result, project = model.result, model.project
     published = project.published
@@ -67,7 +60,7 @@ def _context(model: PublishedModel) -> dict[str, Any]:
     }
 
 
-def _front_matter(model: PublishedModel) -> str:
+def _front_matter(model: ExportedModel) -> str:
     """Write what Hugging Face reads of a card, as YAML."""
     dataset = _dataset(model.project.config.data)
     scores = {"accuracy": ("Accuracy", model.accuracy), "f1": ("Macro F1", model.result.best_scores["f1_macro"])}
@@ -102,12 +95,3 @@ def _describe_architecture(name: str) -> str:
     """Return the first paragraph of an architecture's docstring, on one line."""
     docstring = ast.get_docstring(ast.parse((ARCHITECTURES / f"{name}.py").read_text(encoding="utf-8"))) or ""
     return docstring.partition("\n\n")[0]
-
-
-def escape_markdown(text: str) -> str:
-    r"""Put text on one line and escape what Markdown or HTML would read as markup, or as the end of a cell.
-
-    >>> print(escape_markdown("a|b <i>*c*</i>"))
-    a\|b \<i\>\*c\*\</i\>
-    """
-    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", " ".join(text.split()))

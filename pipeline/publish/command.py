@@ -1,6 +1,6 @@
 """The command ``publish``.
 
-It is no stage: the commit belongs into the files, and a commit must not make a stage stale.
+The files record the commit. As a stage, it would become stale with every commit.
 """
 
 import shutil
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 INDEX = "index.html"
 WRITTEN = {INDEX, "report.html", "frontier.html", "try.html", "models", "dvc"}
-GENERATOR = "python -m pipeline publish"  # named by a landing page, so that a site of ours is known
+GENERATOR = "python -m pipeline publish"  # named by the landing page's template, so that a site of ours is known
 MOST_SHOWN = 3  # files that a message names
 DESCRIPTION = """\
 Write a static site from the results that lie in the repository, for GitHub Pages or any other file server.

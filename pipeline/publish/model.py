@@ -1,8 +1,8 @@
-"""Load what is published of a model, and write its ONNX file with everything that a reader needs to use it."""
+"""Load a model's results, and export its ONNX file with everything that a reader needs to use it."""
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,11 +18,11 @@ from pipeline.config_models import Recipe
 from pipeline.data.dataset import load_test_split
 from pipeline.data.description import DESCRIPTION, Description, load_description
 from pipeline.data.duplicates import load_duplicates
+from pipeline.evaluation.metrics import per_class_table
 from pipeline.io import InputError, atomic_write, read_json, require_output
-from pipeline.predict.identity import check_training_data, recorded_md5
 from pipeline.predict.images import PREPARED, content_extent, is_cropped
-from pipeline.predict.onnx_model import OnnxModel, onnx_file
-from pipeline.programs import git
+from pipeline.predict.model import OnnxModel, check_training_data, onnx_file
+from pipeline.programs import current_commit
 from pipeline.report.results import Result, load_result
 
 DUPLICATES = Path("data/duplicates.csv")
@@ -63,13 +63,13 @@ class Scores(BaseModel):
 
 @dataclass(frozen=True)
 class Project:
-    """Settings and data that all published models share.
+    """Settings and data that all exported models share.
 
     Attributes:
         config: All of ``params.yaml``.
         description: Class names and background.
-        commit: The commit's full hash, with ``-dirty`` if tracked files have changed since.
-        licence: The licence's SPDX identifier.
+        commit: Full hash of the commit, with ``-dirty`` if tracked files have changed since.
+        licence: SPDX identifier of the licence.
         published: What articles report for the data, if any.
         duplicates: Pairs of equal and nearly equal images.
     """
@@ -90,7 +90,7 @@ class Project:
 
 
 def load_project() -> Project:
-    """Load what all models share.
+    """Load the settings and data that all exported models share.
 
     Raises InputError for a file that is absent, damaged, or holds something else.
     """
@@ -117,26 +117,16 @@ def load_licence(path: Path = Path("pyproject.toml")) -> str:
         raise InputError(f"{path}: project.license: found none ({error}), expected an SPDX identifier") from error
 
 
-def current_commit() -> str:
-    """Return the full hash of the commit, with ``-dirty`` if tracked files have changed since.
-
-    Raises InputError outside of a git repository, or before its first commit.
-    """
-    changed = git("status", "--porcelain", "--untracked-files=no")
-    return git("rev-parse", "HEAD").strip() + ("-dirty" if changed else "")
-
-
 @dataclass(frozen=True)
-class PublishedModel:
+class ExportedModel:
     """A model with what its file and its card say.
 
     Attributes:
-        project: What all models share.
-        result: Settings, predictions, curves and training.
+        project: Settings and data that all models share.
+        result: Settings, predictions, curves and training of the model.
         recipe: Settings of its recipe.
         scores: Means over the seeds.
-        per_class: Precision, recall, F1 and support of the best seed, a row for each class.
-        onnx: Its ONNX file.
+        onnx: ONNX file that training wrote.
         shape: Height, width and channels of an image.
         data: MD5 of the prepared images that it was trained and tested on.
     """
@@ -145,24 +135,28 @@ class PublishedModel:
     result: Result
     recipe: Recipe
     scores: Scores
-    per_class: pd.DataFrame
     onnx: Path
     shape: tuple[int, int, int]
     data: str
 
     @property
     def name(self) -> str:
-        """The model's name."""
+        """Name of the model."""
         return self.result.name
 
     @property
     def accuracy(self) -> float:
-        """The test accuracy of the network in the file: the best seed's."""
+        """Test accuracy of the best seed, whose network is in the file."""
         return self.result.best_scores["accuracy"]
 
     @property
+    def per_class(self) -> pd.DataFrame:
+        """Precision, recall, F1 and support of the best seed, a row for each class."""
+        return per_class_table(self.result.actual, self.result.predicted, self.result.classes)
+
+    @property
     def properties(self) -> dict[str, str]:
-        """Metadata of its file beyond those that training has written."""
+        """Metadata of the exported file beyond those that training has written."""
         extent = self.project.content_extent
         return {
             "class_names": json.dumps(self.result.classes),
@@ -176,8 +170,7 @@ class PublishedModel:
 
 
 def has_files(layout: Layout, name: str) -> bool:
-    """Return whether all files that a model is published from are there."""
-    folder = layout.evaluation(name)
+    """Return whether all files that a model is exported from are there."""
     needed = [
         PREPARED,
         DESCRIPTION,
@@ -186,16 +179,17 @@ def has_files(layout: Layout, name: str) -> bool:
         layout.predictions(name),
         layout.curves(name),
         layout.run(name),
-        *(folder / file for file in ("confusion.csv", "per_class.csv", "scores.json")),
+        layout.evaluation(name) / "confusion.csv",
+        layout.evaluation(name) / "scores.json",
     ]
     return all(path.exists() for path in needed)
 
 
-def load_model(project: Project, layout: Layout, pipeline: Pipeline, name: str) -> PublishedModel:
-    """Load a model's results and look at its file.
+def load_model(project: Project, layout: Layout, pipeline: Pipeline, name: str) -> ExportedModel:
+    """Load a model's results and check its file.
 
     Args:
-        project: What all models share.
+        project: Settings and data that all models share.
         layout: Where the model's pipeline keeps its files.
         pipeline: Settings of the model's pipeline.
         name: Name of the model.
@@ -206,22 +200,19 @@ def load_model(project: Project, layout: Layout, pipeline: Pipeline, name: str) 
     Raises:
         InputError: A file is absent, damaged, or does not fit the others.
     """
-    train, evaluate = layout.stage("train", name), layout.stage("evaluate", name)
     config = pipeline.get_model(name)
-    file, lock = onnx_file(layout.model(name), train), layout.folder / "dvc.lock"
-    data = recorded_md5(lock, f"train@{name}", PREPARED)
+    file, data = onnx_file(layout, name), check_training_data(layout, name)
     if data is None:
-        raise InputError(f"{lock}: found no training of {name}, expected one; run `dvc repro {train}`")
-    check_training_data(PREPARED, layout, name)
+        found, advice = f"found no training of {name}, expected one", f"run `dvc repro {layout.stage('train', name)}`"
+        raise InputError(f"{layout.folder / 'dvc.lock'}: {found}; {advice}")
     result = load_result(layout, name, config, project.description.classes)
-    scores = load_scores(require_output(layout.evaluation(name) / "scores.json", evaluate))
-    per_class = load_per_class(require_output(layout.evaluation(name) / "per_class.csv", evaluate), result.classes)
+    scores = load_scores(require_output(layout.evaluation(name) / "scores.json", layout.stage("evaluate", name)))
     shape = OnnxModel(file, len(result.classes)).shape
-    return PublishedModel(project, result, pipeline.recipes[config.recipe], scores, per_class, file, shape, data)
+    return ExportedModel(project, result, pipeline.recipes[config.recipe], scores, file, shape, data)
 
 
 def load_scores(path: Path) -> Scores:
-    """Load what the card shows of a model's scores.
+    """Load the scores of a model that its card shows.
 
     Raises InputError if one is absent or no score.
     """
@@ -230,22 +221,6 @@ def load_scores(path: Path) -> Scores:
     except ValidationError as error:
         wrong = error.errors()[0]
         raise InputError(f"{path}: {'.'.join(map(str, wrong['loc']))}: expected a score: {wrong['msg']}") from error
-
-
-def load_per_class(path: Path, classes: Sequence[str]) -> pd.DataFrame:
-    """Load a model's scores by class.
-
-    Raises InputError for another table, or for other classes.
-    """
-    columns = {"class": str, "precision": float, "recall": float, "f1": float, "support": int}
-    try:
-        table = pd.read_csv(path, usecols=list(columns), dtype=columns, keep_default_na=False)
-    except ValueError as error:
-        raise InputError(f"{path}: expected the columns {', '.join(columns)}, found: {error}") from error
-    if table["class"].tolist() != list(classes):
-        found = ", ".join(table["class"])
-        raise InputError(f"{path}: found classes {found}, expected {', '.join(classes)} as in data/dataset.json")
-    return table
 
 
 def write_onnx(path: Path, source: Path, properties: Mapping[str, str]) -> None:

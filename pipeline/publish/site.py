@@ -3,22 +3,26 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.config import FRONTIER, ROOT, Layout, Pipeline, load_all
 from pipeline.dvc_modules import Repo
 from pipeline.io import atomic_write
 from pipeline.predict.images import PREPARED
+from pipeline.programs import current_commit
 from pipeline.publish.card import model_card
-from pipeline.publish.landing import Page, Site, landing_page
-from pipeline.publish.model import (
-    PublishedModel,
-    current_commit,
-    has_files,
-    load_model,
-    load_project,
-    write_onnx,
-)
-from pipeline.publish.try_page import Candidate, choose_model, write_try_page
+from pipeline.publish.model import ExportedModel, has_files, load_model, load_project, write_onnx
+from pipeline.publish.rendering import REPORT_STYLE, render
+from pipeline.publish.try_page import choose_model, write_try_page
+
+
+class Page(NamedTuple):
+    """A page that the landing page links to: its file, its title and a few words on it."""
+
+    file: str
+    title: str
+    about: str
+
 
 REMOTE = "published-site"  # a name that no configuration of DVC's has, so that none is merged with it
 # Each pipeline's report, by the pipeline's folder.
@@ -33,7 +37,7 @@ def write_site(folder: Path, names: Sequence[str] | None, try_page: bool, remote
 
     Args:
         folder: The folder.
-        names: Models to publish. None publishes every model whose files are there.
+        names: Models to export. None exports every model whose files are there.
         try_page: Whether to write the page that runs a model in the browser.
         remote: Whether to write the DVC remote.
 
@@ -56,15 +60,24 @@ def write_site(folder: Path, names: Sequence[str] | None, try_page: bool, remote
     if remote:
         with Repo(config={"remote": {REMOTE: {"url": str(folder.resolve() / "dvc")}}}) as repo:
             repo.push(remote=REMOTE)
-    site = Site(Path.cwd().name, current_commit(), pages, models, missing, remote)
-    _write_text(folder / "index.html", landing_page(site))
+    landing_page = render(
+        "index.html.j2",
+        project=Path.cwd().name,
+        commit=current_commit(),
+        pages=pages,
+        models=models,
+        missing=missing,
+        remote=remote,
+        style=REPORT_STYLE.read_text(encoding="utf-8"),
+    )
+    _write_text(folder / "index.html", landing_page)
     parts = [f"{len(models)} model{'s' * (len(models) != 1)}", *(page.file for page in pages), *["DVC remote"] * remote]
     return ", ".join(parts) + (f"; without {', '.join(missing)}, which have no files here" if missing else "")
 
 
 def _load_models(
     pipelines: Sequence[tuple[Layout, Pipeline]], names: Sequence[str] | None
-) -> tuple[list[PublishedModel], list[str]]:
+) -> tuple[list[ExportedModel], list[str]]:
     """Load the models, the most accurate first, and list those that are left out because they have no files."""
     places = {name: (layout, pipeline) for layout, pipeline in pipelines for name in pipeline.models}
     chosen = names or [name for name, (layout, _) in places.items() if has_files(layout, name)]
@@ -88,11 +101,9 @@ def _copy_reports(folder: Path, layouts: Sequence[Layout]) -> list[Page]:
     return pages
 
 
-def _write_try_page(folder: Path, models: Sequence[PublishedModel]) -> Page:
+def _write_try_page(folder: Path, models: Sequence[ExportedModel]) -> Page:
     """Write the page that runs one of the models in the browser."""
-    chosen = choose_model(
-        Candidate(model.name, model.result.run.parameters, model.scores.validation.accuracy) for model in models
-    )
+    chosen = choose_model(models).name
     write_try_page(folder / "try.html", folder / "models" / chosen / "model.onnx", PREPARED)
     return Page("try.html", "Try it", f"choose a test image, drop or draw one, and see what {chosen} predicts")
 

@@ -2,47 +2,32 @@
 
 import gzip
 from base64 import b64encode
-from collections.abc import Iterable
-from hashlib import sha256
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
-import pipeline.report.page
 from pipeline.data.dataset import load_test_split
 from pipeline.data.formats.images import FAINT, OVERSAMPLED
 from pipeline.io import InputError, atomic_write
 from pipeline.predict.images import BACKGROUND_TOLERANCE, MIDDLE_GREYS, NEARLY_ALL
-from pipeline.predict.metadata import Metadata, read_metadata
-from pipeline.predict.onnx_model import OnnxModel
+from pipeline.predict.model import Metadata, OnnxModel
 from pipeline.publish.browser_runtime import CACHE, VERSION, load_runtime
+from pipeline.publish.model import ExportedModel
+from pipeline.publish.rendering import REPORT_STYLE, TEMPLATES, render
 
 MAX_PARAMETERS = 100_000  # half a megabyte of the page; the models above are up to ten times as large
 MAX_IMAGE_BYTES = 12_000_000  # of test images before compression, so that the page stays below 25 MB
-TEMPLATES = Path(__file__).parent / "templates"
-REPORT_STYLE = Path(pipeline.report.page.__file__).parent / "templates/page.css"
 SCRIPTS = ["pixels.js", "try.js"]
 
 
-class Candidate(NamedTuple):
-    """A model that the page may run: its name, number of parameters, and accuracy on the validation images."""
-
-    name: str
-    parameters: int
-    validation_accuracy: float
-
-
-def choose_model(candidates: Iterable[Candidate]) -> str:
-    """Return the name of the most accurate model of at most `MAX_PARAMETERS`, or else of the smallest.
+def choose_model(models: Sequence[ExportedModel]) -> ExportedModel:
+    """Return the most accurate model of at most `MAX_PARAMETERS`, or else the smallest.
 
     Validation images decide, since test images select nothing. Among equals it is the first.
     """
-    known = list(candidates)
-    small = [one for one in known if one.parameters <= MAX_PARAMETERS]
-    smallest = min(known, key=lambda one: one.parameters)
-    return max(small, key=lambda one: one.validation_accuracy, default=smallest).name
+    small = [model for model in models if model.result.run.parameters <= MAX_PARAMETERS]
+    smallest = min(models, key=lambda model: model.result.run.parameters)
+    return max(small, key=lambda model: model.scores.validation.accuracy, default=smallest)
 
 
 def write_try_page(path: Path, onnx_file: Path, prepared: Path, cache: Path = CACHE) -> None:
@@ -50,7 +35,7 @@ def write_try_page(path: Path, onnx_file: Path, prepared: Path, cache: Path = CA
 
     Args:
         path: The page.
-        onnx_file: A published model. Its metadata name the classes and say how a picture is prepared.
+        onnx_file: An exported model. Its metadata name the classes and say how a picture is prepared.
         prepared: The archive with the test images.
         cache: The folder for the archive of ONNX Runtime Web, which is downloaded once.
 
@@ -58,7 +43,7 @@ def write_try_page(path: Path, onnx_file: Path, prepared: Path, cache: Path = CA
         InputError: A file is absent, damaged, or does not fit the other; or ONNX Runtime Web cannot be downloaded.
     """
     model, test = OnnxModel(onnx_file), load_test_split(prepared)
-    metadata = read_metadata(model.metadata, model.classes, onnx_file)
+    metadata = model.read_metadata()
     if test.images.shape[1:] != model.shape:
         found, expected = (" × ".join(map(str, sizes)) for sizes in (test.images.shape[1:], model.shape))
         raise InputError(f"{prepared}: found test images of {found} values, expected {expected} as {onnx_file} takes")
@@ -66,20 +51,17 @@ def write_try_page(path: Path, onnx_file: Path, prepared: Path, cache: Path = CA
     runtime = load_runtime(cache)
     style = "\n".join(file.read_text(encoding="utf-8") for file in (REPORT_STYLE, TEMPLATES / "try.css"))
     script = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    template = environment.get_template("try.html.j2")
-    page = template.render(
+    page = render(
+        "try.html.j2",
         model=metadata,
         shape=model.shape,
-        accuracy=float(model.metadata["accuracy"]),
+        accuracy=float(model.properties["accuracy"]),
         images=number,
         total=len(test.images),
         brush=max(2, min(model.shape[:2]) // 4),
         settings=script_settings(model.shape, metadata),
-        style=Markup(style),  # noqa: S704  # the project's own
-        style_hash=_hash(style),
-        scripts=[Markup(one) for one in (runtime.script, script)],  # noqa: S704  # neither ends its element
-        script_hashes=[_hash(one) for one in (runtime.script, script)],
+        style=style,
+        scripts=[runtime.script, script],
         packed={
             "images": _pack(test.images[:number].tobytes()),
             "labels": _pack(test.labels[:number].tobytes()),
@@ -113,7 +95,3 @@ def script_settings(shape: tuple[int, int, int], metadata: Metadata) -> dict[str
 def _pack(content: bytes) -> str:
     """Compress bytes and write them as text. Equal bytes give equal texts."""
     return b64encode(gzip.compress(content, compresslevel=6, mtime=0)).decode()
-
-
-def _hash(text: str) -> str:
-    return b64encode(sha256(text.encode()).digest()).decode()
