@@ -5,6 +5,7 @@ default and nothing is converted. So an edit of it cannot change a result, and n
 ``config*`` as a dependency.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,19 @@ RESERVED = {
     "candidate": "metrics/candidate.json holds the candidate",
     "size": "DVC's run cache overlooks parameters called so",  # github.com/treeverse/dvc/issues/10296
     "nfiles": "DVC's run cache overlooks parameters called so",
+}
+
+# Environment variables by which libraries of a training compute other numbers, with the value by which they do not.
+NUMERICS = {
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "TF_XLA_FLAGS": "",
+    "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT",
+    "ONEDNN_MAX_CPU_ISA": "DEFAULT",
+    "NVIDIA_TF32_OVERRIDE": "",
+    "JAX_ENABLE_X64": "0",
+    "JAX_DEFAULT_DTYPE_BITS": "",
+    "JAX_DEFAULT_MATMUL_PRECISION": "",
+    "JAX_DEFAULT_PRNG_IMPL": "threefry2x32",
 }
 
 
@@ -99,10 +113,14 @@ class Config(Pipeline):
 def load_config(path: Path = PARAMS) -> Config:
     """Load all of ``params.yaml``, whatever the caller needs of it, so that a mistake anywhere stops every stage.
 
-    Raises InputError that names file, line, key, what was found and what is allowed, for each mistake; and on Windows.
+    Raises InputError that names file, line, key, what was found and what is allowed, for each mistake. It also refuses
+    Windows, and an environment in which the libraries compute other numbers.
     """
     if sys.platform == "win32":
         raise InputError("Windows: run it in WSL, the Windows Subsystem for Linux; native Windows is not supported")
+    for variable, usual in NUMERICS.items():
+        if (value := os.environ.get(variable, "")) not in ("", usual):
+            raise InputError(f"environment: found {variable}={value!r}, which changes results; `unset {variable}`")
     return load_settings(path, Config, "the parameters")
 
 

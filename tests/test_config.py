@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
 from pipeline import config, config_data, config_models
-from pipeline.config import Layout, find_model, load_all, load_config, load_pipeline, load_published
+from pipeline.config import NUMERICS, Layout, find_model, load_all, load_config, load_pipeline, load_published
 from pipeline.io import InputError
 
 PARAMS = Path("tests/data/params.yaml")  # small, with every kind of section
@@ -422,3 +422,14 @@ def test_any_value_anywhere_is_refused_or_read_as_dvc_does(scratch: Path, data: 
     stream = StringIO()
     YAML(typ="safe", pure=True).dump(values, stream)
     accepted(scratch, stream.getvalue().encode())
+
+
+@pytest.mark.parametrize(("variable", "value"), [("TF_ENABLE_ONEDNN_OPTS", "0"), ("JAX_ENABLE_X64", "1")])
+def test_an_environment_that_changes_results_is_refused(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InputError, match=f"^environment: found {variable}='{value}', which changes results; `unset"):
+        load_config()
+    monkeypatch.setenv(variable, NUMERICS[variable])
+    load_config()

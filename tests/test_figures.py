@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import matplotlib
 import matplotlib.colors
 import numpy as np
 import numpy.typing as npt
@@ -288,3 +289,12 @@ def test_curves_are_labelled_by_the_settings_that_differ(results: list[Result]) 
     assert "optimizer.name sgd" in second
     assert "activation" not in first  # it is the same
     assert len(loss.get_lines()) == 4
+
+
+def test_settings_of_the_user_change_no_figure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "matplotlibrc").write_text("axes.facecolor: yellow\n")
+    monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path))
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
+    found = Path(matplotlib.matplotlib_fname())  # of the folder in which stages run, before all others
+    assert found.resolve() == Path("matplotlibrc").resolve()
+    assert matplotlib.rc_params_from_file(found) == matplotlib.rcParamsDefault
