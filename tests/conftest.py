@@ -14,7 +14,7 @@ from filelock import FileLock
 from hypothesis import settings
 
 from pipeline.data.formats.idx import read_images, read_labels
-from tests.helpers.clone import Clone, clone_working_tree
+from tests.helpers.clone import Clone, add_frontier, clone_working_tree
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -42,6 +42,7 @@ LONG = {
     "test_a_killed_grid_and_a_search_as_documented",
     "test_a_killed_node_loses_nothing",
     "test_a_kill_changes_no_bit_and_two_devices_no_loss",
+    "test_each_stage_may_be_killed_in_each_way",
     "test_first_steps_equal_keras_and_divergence_names_batch",
     "test_one_setting_and_a_queued_grid_as_documented",
     "test_one_works_and_the_others_end_with_a_word",
@@ -173,6 +174,21 @@ def reproduced_folder(made_once: MadeOnce) -> Path:
         clone.commit("Its results")
 
     return made_once("reproduced", reproduce)
+
+
+@pytest.fixture(scope="session")
+def frontier_folder(made_once: MadeOnce, reproduced_folder: Path) -> Path:
+    """The same and the frontier, in three commits: the pipeline, its model's results, its report; not to be changed."""
+
+    def reproduce(folder: Path) -> None:
+        clone = Clone(Path(shutil.copytree(reproduced_folder, folder, symlinks=True, dirs_exist_ok=True)))
+        add_frontier(clone, "airbench_small")
+        clone.dvc("repro", "frontier/dvc.yaml:evaluate@airbench_small")
+        clone.commit("Results of the frontier")
+        clone.dvc("repro", "frontier/dvc.yaml")
+        clone.commit("And of its report")
+
+    return made_once("frontier", reproduce)
 
 
 @pytest.fixture

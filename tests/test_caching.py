@@ -1,8 +1,11 @@
 """What reruns when something changes: real DVC in a clone with the models dense128 (the candidate), cnn1 and mlp."""
 
+import shutil
+from pathlib import Path
+
 from dvc.utils.serialize import load_yaml
 
-from tests.helpers.clone import Clone, Repro, add_frontier
+from tests.helpers.clone import Clone, Repro
 
 NOTHING: set[str] = set()
 
@@ -26,18 +29,16 @@ def test_a_learning_rate_reruns_its_model_and_back_restores(clone: Clone) -> Non
 
 def test_a_recipe_retrains_the_models_that_name_it(clone: Clone) -> None:
     clone.change("recipes.fast.translate", 1)
-    assert clone.dvc("repro").ran == NOTHING
+    assert clone.dvc("repro", "--dry").ran == NOTHING
     clone.change("models.cnn1.recipe", "fast")
-    assert clone.dvc("repro", "train@dense128", "train@cnn1", "train@mlp").ran == {"train@cnn1"}
-    predicted = clone.run("python", "-m", "pipeline", "predict", "--model", "cnn1", "--index", "15")
-    assert "test image 15" in predicted
+    assert clone.dvc("repro", "--dry").ran == {"train@cnn1", "report"}
 
 
 def test_an_architecture_retrains_its_models_alone(clone: Clone) -> None:
     clone.replace("pipeline/architectures/cnn1.py", "Dropout(0.5)", "Dropout(0.4)")
     clone.replace("pipeline/architectures/mlp.py", '"""', '"""Edited, to no effect. ')
-    # What predicts as before is not evaluated again.
-    assert clone.repro_without_report() == {"train@cnn1", "evaluate@cnn1", "train@mlp", "report"}
+    assert clone.dvc("repro", "evaluate@mlp").ran == {"train@mlp"}  # what predicts as before is not evaluated again
+    assert clone.dvc("repro", "--dry").ran == {"train@cnn1", "report"}
 
 
 def test_editing_the_report_trains_nothing(clone: Clone) -> None:
@@ -80,22 +81,14 @@ def test_compiled_modules_are_no_dependency(clone: Clone) -> None:
     assert clone.dvc("repro") == Repro(NOTHING, NOTHING)
 
 
-def test_the_frontier_runs_only_when_asked(clone: Clone) -> None:
-    add_frontier(clone, "airbench_small")
-    assert clone.dvc("repro") == Repro(NOTHING, NOTHING)
-    ran = clone.dvc("repro", "frontier/dvc.yaml").ran
-    assert ran == {
-        f"frontier/dvc.yaml:{stage}" for stage in ("train@airbench_small", "evaluate@airbench_small", "report")
-    }
-    assert clone.dvc("repro", "-P") == Repro(NOTHING, NOTHING)
+def test_the_frontier_runs_only_when_asked(frontier_folder: Path, tmp_path: Path) -> None:
+    clone = Clone(Path(shutil.copytree(frontier_folder, tmp_path / "clone", symlinks=True)))
+    stages = {f"{stage}@airbench_small" for stage in ("train", "evaluate")} | {"report"}
+    assert load_yaml(clone.folder / "frontier/dvc.lock")["stages"].keys() == stages
     assert "airbench_small" in (clone.folder / "frontier/reports/results.md").read_text()
-    assert load_yaml(clone.folder / "dvc.lock")["stages"].keys() == {
-        "download",
-        "preprocess",
-        "split@standard",
-        "split@article_d",
-        "duplicates",
-        *(f"{stage}@{model}" for stage in ("train", "evaluate") for model in ("dense128", "cnn1", "mlp")),
-        "candidate",
-        "report",
-    }
+    assert clone.run("git", "diff", "HEAD~3", "--", "dvc.lock", "metrics", "reports") == ""
+    assert clone.dvc("repro", "-P") == Repro(NOTHING, NOTHING)
+
+    clone.run("git", "checkout", "--quiet", "HEAD~2")  # before its models were trained
+    assert clone.dvc("repro") == Repro(NOTHING, NOTHING)
+    assert clone.dvc("repro", "-P", "--dry").ran == {f"frontier/dvc.yaml:{stage}" for stage in stages}

@@ -1,7 +1,7 @@
 """SIGKILL at a random moment in every stage: `dvc repro` goes on from there, as if nothing had happened.
 
-`KILLS=20 pytest tests/test_kills.py` kills each stage that often in each way, in place of once. A failure prints its
-seed; `KILLS_SEED=…` repeats the moments.
+`KILLS=20 pytest tests/test_kills.py` kills each stage that often, in place of once. A failure prints its seed;
+`KILLS_SEED=…` repeats the moments.
 """
 
 import os
@@ -9,8 +9,8 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
-from itertools import product
+from collections.abc import Callable, Iterable
+from itertools import cycle, product
 from pathlib import Path
 
 import psutil
@@ -53,6 +53,9 @@ def stage_alone(dvc: subprocess.Popen[str]) -> bool:
     return bool(children)
 
 
+WAYS = [whole_group, stage_alone]
+
+
 def killed(clone: Clone, command: list[str], stage: str, moment: float, kill: Kill) -> bool:
     """Run DVC and kill `moment` seconds after it has started `stage`; whether that found something to kill."""
     environment = ENVIRONMENT | {"PYTHONUNBUFFERED": "1"}
@@ -83,11 +86,12 @@ def killed(clone: Clone, command: list[str], stage: str, moment: float, kill: Ki
     return False
 
 
-def test_killed_stages_are_done_again_and_give_the_same(tmp_path: Path, reproduced_folder: Path) -> None:
+def kill_and_compare(folder: Path, reproduced: Path, plan: Iterable[tuple[tuple[str, float], Kill]]) -> None:
+    """Kill each stage of the plan in the way beside it, and compare the end with the clone that was never killed."""
     print(f"KILLS_SEED={SEED}")
     moments = random.Random(SEED)  # noqa: S311  # no secret
-    clone = clone_working_tree(tmp_path / "clone", ["mlp"])
-    for (stage, seconds), kill in product(STAGES, [whole_group, stage_alone]):
+    clone = clone_working_tree(folder, ["mlp"])
+    for (stage, seconds), kill in plan:
         kills = 0
         command: list[str] = []
         while kills < KILLS:
@@ -97,9 +101,18 @@ def test_killed_stages_are_done_again_and_give_the_same(tmp_path: Path, reproduc
 
     clone.dvc("repro")
     assert clone.run("dvc", "status").strip() == "Data and pipelines are up to date."
-    metrics = read_json(reproduced_folder / "metrics/mlp.json")
+    metrics = read_json(reproduced / "metrics/mlp.json")
     assert read_json(clone.folder / "metrics/candidate.json") == {"model": "mlp", **metrics}
     for name in ("metrics/mlp.json", "data/predictions/mlp.npz", "data/evaluation/mlp/per_class.csv"):
-        assert (clone.folder / name).read_bytes() == (reproduced_folder / name).read_bytes()
+        assert (clone.folder / name).read_bytes() == (reproduced / name).read_bytes()
     assert PARTIAL not in clone.run("dvc", "list", "--recursive", "--dvc-only", ".")
     assert clone.run("git", "status", "--short").split() == ["??", "dvc.lock", "??", "metrics/", "??", "reports/"]
+
+
+def test_killed_stages_are_done_again_and_give_the_same(tmp_path: Path, reproduced_folder: Path) -> None:
+    ways = random.Random(SEED).sample(WAYS, 2)  # noqa: S311  # no secret
+    kill_and_compare(tmp_path / "clone", reproduced_folder, zip(STAGES, cycle(ways), strict=False))
+
+
+def test_each_stage_may_be_killed_in_each_way(tmp_path: Path, reproduced_folder: Path) -> None:
+    kill_and_compare(tmp_path / "clone", reproduced_folder, product(STAGES, WAYS))

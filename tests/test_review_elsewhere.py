@@ -1,20 +1,17 @@
 """The review of a repository that is not this one, laid out as DVC's example-get-started is."""
 
-import os
 import re
 import sys
-from argparse import ArgumentParser
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from ruamel.yaml import YAML
 
 from pipeline.io import InputError
-from pipeline.review.command import add_review
 from pipeline.review.settings import load_review_settings
 from tests.helpers.clone import ROOT, Clone
 from tests.helpers.documentation import code_blocks
+from tests.helpers.review import review
 
 PAGE = "docs/pull-requests.md"
 FILES = {
@@ -92,14 +89,6 @@ plots:
 }
 
 
-class Outcome(NamedTuple):
-    """Result of a review: its exit status, the lines about it, and the comment."""
-
-    status: int
-    lines: list[str]
-    comment: str
-
-
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The repository, with a branch on which the model has more trees."""
@@ -121,14 +110,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 
 @pytest.fixture
-def branch(built: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
+def branch(built: Clone, tmp_path: Path) -> Clone:
     """A clone without DVC's cache; beside it as `reviewer` lies this repository, from which tests review it."""
     built.run("git", "clone", "--quiet", f"file://{built.folder}", str(tmp_path / "repository"))
     (tmp_path / "reviewer").mkdir()
     for name in ("pipeline", "pyproject.toml", "uv.lock"):
         (tmp_path / "reviewer" / name).symlink_to(ROOT / name)
     (tmp_path / "reviewer/.venv").symlink_to(sys.prefix)
-    monkeypatch.chdir(ROOT)
     return Clone(tmp_path / "repository")
 
 
@@ -136,22 +124,6 @@ def run_as_written(folder: Path, script: str) -> str:
     """Run a command of the page, with the packages that are here already."""
     environment = ("BASE=origin/main", "UV_NO_SYNC=1", "UV_OFFLINE=1")
     return Clone(folder).run("env", *environment, "bash", "-euo", "pipefail", "-c", script)
-
-
-def review(clone: Clone, capsys: pytest.CaptureFixture[str], *options: str) -> Outcome:
-    """Review the clone from this repository's folder, in this process."""
-    parser = ArgumentParser()
-    add_review(parser.add_subparsers())
-    arguments = parser.parse_args(["review", "--repository", str(clone.folder), *options])
-    try:
-        arguments.command(arguments)
-        status = 0
-    except SystemExit as error:
-        status = int(str(error.code))
-    finally:
-        os.chdir(ROOT)
-    printed = capsys.readouterr()
-    return Outcome(status, printed.err.splitlines(), printed.out)
 
 
 def test_the_workflow_of_the_page_reviews_an_improvement(branch: Clone, tmp_path: Path) -> None:
