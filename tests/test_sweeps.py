@@ -107,7 +107,8 @@ def test_a_killed_grid_and_a_search_as_documented(clone: Clone) -> None:
 def trials(text: str, folder: Path) -> list[Trial]:
     path = folder / "mlp.yaml"
     path.write_text(text)
-    return grid_trials("mlp", *load_sweep(path))
+    sweep, layout = load_sweep(path)
+    return grid_trials(Trial("mlp", sweep.model, {}, layout), sweep.grid or {})
 
 
 def test_a_grid_is_all_combinations_of_settings(tmp_path: Path) -> None:

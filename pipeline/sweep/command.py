@@ -66,6 +66,7 @@ def run_sweep(arguments: Namespace) -> None:
     path, jobs = arguments.file, arguments.jobs
     sweep, layout = load_sweep(path)
     name = path.stem
+    template = Trial(name, sweep.model, {}, layout)
     commit = baseline()
     if sweep.search and arguments.ray is not None:
         raise InputError("--ray: found a search, expected a grid: Optuna samples by what has ended")
@@ -74,9 +75,9 @@ def run_sweep(arguments: Namespace) -> None:
         if sweep.search:
             with dependency_group("sweep", "search"):
                 from pipeline.sweep.search import run_search
-            results = run_search(Trial(name, sweep.model, {}, layout), sweep.search, commit, jobs, workspace)
+            results = run_search(template, sweep.search, commit, jobs, workspace)
         else:
-            trials = grid_trials(name, sweep, layout)
+            trials = grid_trials(template, sweep.grid or {})
             if arguments.ray is None:
                 _run_grid(trials, commit, jobs, workspace)
             else:

@@ -21,7 +21,7 @@ SETTINGS_ATTRIBUTE = "settings"  # of a trial in Optuna's storage
 
 
 def run_search(
-    base: Trial, search: Search, commit: str, jobs: int, workspace: Workspace
+    template: Trial, search: Search, commit: str, jobs: int, workspace: Workspace
 ) -> list[TrialResult | PrunedTrial]:
     """Run the trials that are left of a search.
 
@@ -29,7 +29,7 @@ def run_search(
     commit. With one job, a killed search samples the same trials as an uninterrupted one.
 
     Args:
-        base: The model without settings, from which all trials are made.
+        template: The model without settings, from which all trials are made.
         search: The search.
         commit: The commit whose settings it changes.
         jobs: How many trials run at a time.
@@ -42,17 +42,17 @@ def run_search(
         InputError: Some trials failed. Raised when the others have ended.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    definition = sha256(f"{base.model} {search.model_dump_json(exclude={'trials'})}".encode()).hexdigest()[:8]
+    definition = sha256(f"{template.model} {search.model_dump_json(exclude={'trials'})}".encode()).hexdigest()[:8]
     study = optuna.create_study(
-        study_name=f"{base.sweep} {definition} {commit}",
-        storage=optuna.storages.RDBStorage(f"sqlite:///{SWEEPS / f'{base.sweep}.db'}"),
+        study_name=f"{template.sweep} {definition} {commit}",
+        storage=optuna.storages.RDBStorage(f"sqlite:///{SWEEPS / f'{template.sweep}.db'}"),
         direction="maximize",
         pruner=_pruner(search),
         load_if_exists=True,
     )
     for trial in study.get_trials(states=(TrialState.RUNNING,)):  # of a killed run: they are sampled again
         study.tell(trial.number, state=TrialState.FAIL)
-    runner = _Runner(base, search, commit, study, workspace)
+    runner = _Runner(template, search, commit, study, workspace)
     run_parallel(jobs, [runner.run] * (search.trials - len(_valid(study))), workspace)
     return [runner.result(trial) for trial in _valid(study)]
 
@@ -61,7 +61,7 @@ def run_search(
 class _Runner:
     """Samples trials and runs them, in several threads."""
 
-    base: Trial
+    template: Trial
     search: Search
     commit: str
     study: optuna.Study
@@ -93,7 +93,7 @@ class _Runner:
 
     def result(self, sampled: Any) -> TrialResult | PrunedTrial:
         """Return the result of a trial that Optuna keeps."""
-        trial = replace(self.base, settings=sampled.user_attrs[SETTINGS_ATTRIBUTE])
+        trial = replace(self.template, settings=sampled.user_attrs[SETTINGS_ATTRIBUTE])
         if sampled.state == TrialState.PRUNED:
             return PrunedTrial(trial, sampled.last_step)
         return read_result(trial, self.commit)
@@ -106,7 +106,7 @@ class _Runner:
             sampled = self.study.ask()
             settings = {key: _suggest(sampled, key, space) for key, space in self.search.settings.items()}
             sampled.set_user_attr(SETTINGS_ATTRIBUTE, settings)
-        return sampled, replace(self.base, settings=settings)
+        return sampled, replace(self.template, settings=settings)
 
 
 class _Watch:

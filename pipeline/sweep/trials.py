@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from itertools import product
@@ -15,7 +15,7 @@ from pipeline.config import ROOT, Layout
 from pipeline.dvc_modules import DVCFileSystem
 from pipeline.io import InputError
 from pipeline.programs import git
-from pipeline.sweep.config import Sweep, Value
+from pipeline.sweep.config import Value
 
 OWN_FOLDERS = ("sweeps", "reports/sweeps")  # read and written by the sweep itself, not by its trials
 READABLE = 60  # characters of a name before its hash
@@ -103,21 +103,9 @@ class PrunedTrial:
     epoch: int
 
 
-def grid_trials(name: str, sweep: Sweep, layout: Layout = ROOT) -> list[Trial]:
-    """Return all combinations of a grid; the last setting changes fastest.
-
-    Args:
-        name: Name of the sweep.
-        sweep: A sweep with a grid.
-        layout: The pipeline that has its model.
-
-    Returns:
-        The trials in order.
-    """
-    grid = sweep.grid or {}
-    return [
-        Trial(name, sweep.model, dict(zip(grid, values, strict=True)), layout) for values in product(*grid.values())
-    ]
+def grid_trials(template: Trial, grid: Mapping[str, Sequence[Value]]) -> list[Trial]:
+    """Return a trial for each combination of a grid's settings. The last setting changes fastest."""
+    return [replace(template, settings=dict(zip(grid, values, strict=True))) for values in product(*grid.values())]
 
 
 def baseline() -> str:
