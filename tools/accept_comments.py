@@ -94,7 +94,7 @@ def _accept(accepted: Mapping[str, Collection[str]], folders: Mapping[str, str])
 
 def _record(path: str) -> dict[str, str | int]:
     """Return what DVC records of a file or folder."""
-    files = hash_files(list_files(path))
+    files = hash_files(path)
     size = sum(Path(file).stat().st_size for file in files)
     if path in files:
         return {"md5": files[path], "size": size}

@@ -6,7 +6,7 @@ wrote the lock, or whether the working tree has changed since.
 
 import ast
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -44,8 +44,8 @@ def find_code_changes(path: str, recorded: str, imported: Container[str] | None 
         elif file not in blobs:
             changes.append(f"{file}: the file is new")
         elif file.endswith(".py"):
-            changes += [f"{file}: {name}" for name in changed_definitions(_blob(blobs[file]), present[file])]
-        elif _blob(blobs[file]) != present[file]:
+            changes += [f"{file}: {name}" for name in changed_definitions(_read_blob(blobs[file]), present[file])]
+        elif _read_blob(blobs[file]) != present[file]:
             changes.append(f"{file}: the file has changed (not Python, so every change counts)")
     return changes
 
@@ -79,9 +79,8 @@ def _find_imports(module: str, folder: str) -> frozenset[str] | None:
                 if path not in found and path.is_file():
                     found.add(path)
                     package = path.relative_to(folder).parent.parts
-                    waiting += [
-                        name for node in ast.walk(ast.parse(path.read_bytes())) for name in _imported_names(node, package)
-                    ]
+                    for node in ast.walk(ast.parse(path.read_bytes())):
+                        waiting += _imported_names(node, package)
     except (MemoryError, RecursionError, SyntaxError, ValueError):
         return None
     return frozenset(map(str, found)) or None
@@ -125,13 +124,13 @@ def hash_folder(path: str, files: Mapping[str, str]) -> str:
     return str(tree.hash_info.value)
 
 
-def hash_files(files: Iterable[str]) -> dict[str, str]:
-    """Return the MD5 of each of these files in the working tree."""
-    return {file: md5(Path(file)) for file in files}
+def hash_files(path: str) -> dict[str, str]:
+    """Return the MD5 of each file of `list_files`."""
+    return {file: md5(Path(file)) for file in list_files(path)}
 
 
 def list_files(path: str) -> list[str]:
-    """Return the files in the working tree at `path` or under it that git tracks or might."""
+    """Return the files in the working tree at `path` or below it that git tracks or does not ignore."""
     listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", path)
     return sorted({file for file in listed.split("\0") if file and Path(file).is_file()})
 
@@ -141,7 +140,7 @@ def _find_version(path: str, wanted: str) -> dict[str, str] | None:
     """Return git's object of each file at `path` in the newest commit where DVC's hash is `wanted`, if there is one."""
     for commit in git("rev-list", f"--max-count={MAX_COMMITS}", "HEAD", "--", path).split():
         blobs = _list_blobs(commit, path)
-        hashes = {file: md5(_blob(name)) for file, name in blobs.items()}
+        hashes = {file: md5(_read_blob(name)) for file, name in blobs.items()}
         found = hashes[path] if path in hashes else hash_folder(path, hashes)
         if found == wanted:
             return blobs
@@ -154,7 +153,7 @@ def _list_blobs(commit: str, path: str) -> dict[str, str]:
 
 
 @cache
-def _blob(name: str) -> bytes:
+def _read_blob(name: str) -> bytes:
     try:
         return git_bytes("cat-file", "blob", name)
     except InputError:  # a submodule, or an object that a partial clone lacks
@@ -180,11 +179,8 @@ def _definitions(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, 
     for node in body:
         if isinstance(node, ast.ClassDef):
             yield from _definitions(node.body, f"{prefix}{node.name}.")
-            members, node.body = node.body, []
-            found.setdefault(f"{prefix}{node.name}", []).append(ast.dump(node))
-            node.body = members
-        else:
-            found.setdefault(f"{prefix}{_statement_name(node)}", []).append(ast.dump(node))
+            node.body = []  # its members have names of their own
+        found.setdefault(f"{prefix}{_statement_name(node)}", []).append(ast.dump(node))
     yield from found.items()
 
 

@@ -14,14 +14,7 @@ from typing import Any, NamedTuple
 from pipeline.dvc_modules import DvcException, Repo
 from pipeline.io import InputError
 from pipeline.programs import Locked, Recorded, dvc, git, is_ignored, read_lock
-from pipeline.review.code_changes import (
-    MAX_COMMITS,
-    find_code_changes,
-    hash_files,
-    hash_folder,
-    imported_files,
-    list_files,
-)
+from pipeline.review.code_changes import MAX_COMMITS, find_code_changes, hash_files, hash_folder, imported_files
 
 STATES = {"new": "is new", "modified": "has changed", "deleted": "is gone"}  # DVC's words
 METRICS = (".json", ".toml", ".yaml", ".yml")  # what DVC reads metrics from
@@ -238,7 +231,7 @@ def _is_current(stage: str, path: str, locks: Locks, changed: bool) -> bool | No
         absent = changed and is_ignored(f"{path}/any") and not git("ls-files", "--others", "--", path)
         return _is_as_read(stage, path, locks) if absent else None
     if not any(out.md5.endswith(".dir") for out in all_outs.values()):
-        in_git = hash_files(list_files(path))
+        in_git = hash_files(path)
         contents = [
             {file: out.md5 for file, out in found.items()} | extra
             for found in (outs, all_outs)
