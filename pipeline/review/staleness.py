@@ -17,7 +17,7 @@ from pipeline.programs import Locked, Recorded, dvc, git, is_ignored, read_lock
 from pipeline.review.code_changes import MAX_COMMITS, find_code_changes, hash_files, hash_folder, imported_files
 
 STATES = {"new": "is new", "modified": "has changed", "deleted": "is gone"}  # DVC's words
-METRICS = (".json", ".toml", ".yaml", ".yml")  # what DVC reads metrics from
+METRICS_SUFFIXES = (".json", ".toml", ".yaml", ".yml")  # what DVC reads metrics from
 
 
 class Stage(NamedTuple):
@@ -144,7 +144,7 @@ def _describe_changes(stage: str, entries: list[Any], explained: Container[str])
                 yield Reason(path, STATES.get(state, "differs"))
         for path, state in entry.get("changed outs", {}).items():
             if state == "modified":
-                yield Reason(path, "is not what the stage wrote" if stage != lock_of(stage) else "was not added again")
+                yield Reason(path, "was not added again" if stage.endswith(".dvc") else "is not what the stage wrote")
             elif state == "deleted" and not is_ignored(path):  # it belongs into git
                 yield Reason(path, STATES[state])
 
@@ -153,7 +153,7 @@ def _find_unwritten(metrics: Sequence[str], locks: Locks) -> Iterator[str]:
     """Yield the metrics files in git that no stage writes."""
     written = {out for stage in locks.stages.keys() & locks.entries for out in locks.entries[stage].outs}
     files = git("--literal-pathspecs", "ls-files", "-z", "--", *metrics).split("\0") if metrics else []
-    for path in (Path(file) for file in files if file.endswith(METRICS)):
+    for path in (Path(file) for file in files if file.endswith(METRICS_SUFFIXES)):
         if path.exists() and written.isdisjoint(map(str, (path, *path.parents))):
             yield str(path)
 
@@ -200,11 +200,10 @@ def dvc_json(*arguments: str) -> Any:
 
     Raises InputError for JSON that Python does not read, such as a number of thousands of digits.
     """
+    printed = dvc(*arguments)
     try:
-        return json.loads(dvc(*arguments))
+        return json.loads(printed)
     except (RecursionError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"dvc {' '.join(arguments)}: printed JSON that cannot be read: {error}") from error
 
 
@@ -263,7 +262,7 @@ def _is_as_read(stage: str, path: str, locks: Locks) -> bool | None:
 
 
 def _read_lock(file: str, stages: Mapping[str, Stage], commit: str | None) -> dict[str, Locked]:
-    """Read a lock file by the full names of its stages, with paths from this folder."""
+    """Read a lock file: its stages by their full names, with paths relative to the working directory."""
     folder, _, name = file.rpartition("/")
     folders = {stage: entry.folder for stage, entry in stages.items() if lock_of(stage) == file}
     usual = next(iter(folders.values()), folder)  # of a stage that is gone
