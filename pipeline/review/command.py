@@ -1,6 +1,6 @@
 """The command ``review``.
 
-What imports DVC, which takes a second, is imported when a review runs.
+What takes long to import, such as DVC, is imported when a review runs, since other commands need not wait for it.
 """
 
 import os
@@ -15,13 +15,12 @@ from pipeline.data.messages import printable
 from pipeline.io import InputError
 from pipeline.programs import Locked, dvc, git
 from pipeline.review.markdown import as_printable
-from pipeline.review.scores import choose_max_drop, compare, parse_max_drop
-from pipeline.review.settings import load_review_settings
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     from pipeline.review.comment import Outputs
+    from pipeline.review.scores import MaxDrop
 
 DESCRIPTION = """\
 Review what this branch changes in the results, against the commit where it left BASE, and print a comment in Markdown.
@@ -61,7 +60,7 @@ def add_review(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser.add_argument(
         "--max-drop",
         metavar="DROP",
-        type=parse_max_drop,
+        type=_max_drop,
         help="how much worse the gate's metric may become: `interval`, to the worse end of the base's 95 %% interval; "
         "percentage points, such as 0.5, or the metric's own unit; or `none`, without a limit (default: review.yaml's)",
     )
@@ -86,6 +85,12 @@ def add_review(commands: "_SubParsersAction[ArgumentParser]") -> None:
         help="then run these stages where outputs are missing and inputs are there; `train` is all of `train@NAME`",
     )
     parser.set_defaults(command=run_review)
+
+
+def _max_drop(text: str) -> "MaxDrop":
+    from pipeline.review.scores import parse_max_drop
+
+    return parse_max_drop(text)
 
 
 def run_review(arguments: Namespace) -> None:
@@ -114,6 +119,8 @@ def run_review(arguments: Namespace) -> None:
 def _review(arguments: Namespace) -> tuple[bool, str]:
     """Return whether the branch passes, and the comment. The outcome is printed for the log."""
     from pipeline.review.comment import Review, format_review
+    from pipeline.review.scores import choose_max_drop, compare
+    from pipeline.review.settings import load_review_settings
     from pipeline.review.staleness import dvc_json, find_stale_results
 
     if not Path(".dvc").is_dir():
