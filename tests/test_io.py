@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.__main__ import main
 from pipeline.io import PARTIAL, InputError, atomic_write, read_json, read_npz, run, write_npz
 from tests.helpers.clone import ROOT, Clone
 
@@ -219,3 +220,13 @@ def test_ctrl_c_is_one_line_and_status_130(capsys: pytest.CaptureFixture[str]) -
         run(interrupted)
     assert ended.value.code == 130
     assert "run the same command again to continue" in capsys.readouterr().err
+
+
+def test_a_file_name_is_printed_on_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["pipeline", "schema"])
+    monkeypatch.setattr("pipeline.schema.run_schema", lambda _: Path("no\n\x1b[2J").read_bytes())
+    with pytest.raises(SystemExit):
+        run(main)
+    assert capsys.readouterr().err == "error: 'no\\n\\x1b[2J': No such file or directory\n"
