@@ -21,6 +21,7 @@ import stages.evaluate
 import stages.report
 from pipeline.data.dataset import SPLITS
 from pipeline.io import InputError, write_csv, write_json, write_npz
+from tests.helpers.stages import run_stage
 
 ROOT = Path(__file__).parents[1]
 MODELS = {"cnn2": 0.9, "single_layer": 0.6}  # and the fraction of its predictions that are correct
@@ -92,13 +93,6 @@ def write_training(data: Path, name: str, drawn: tuple[float, np.random.Generato
     validation = (arrays["validation_probabilities"].argmax(axis=2) == arrays["validation_labels"]).mean(axis=1)
     of_seeds = {"seed": int(validation.argmax()), "seeds": [{"seed": seed} for seed in range(seeds)]}
     write_json(data / f"runs/{name}.json", machine | length | of_seeds)
-
-
-def run_stage(main: Callable[[], None], *arguments: str) -> None:
-    """Run a stage's `main` in the working folder with the arguments given."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["stage", *arguments])
-        main()
 
 
 @pytest.fixture
