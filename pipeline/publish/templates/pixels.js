@@ -34,7 +34,7 @@ function median(values) {
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-// Draw red, green, blue and opacity, as canvases hold them, on a ground of one grey, in grey or in colour.
+// Draw red, green, blue and opacity, as canvases hold them, on a background of one grey, in grey or in colour.
 function blend(rgba, { height, width, channels }, ground) {
   const pixels = new Uint8Array(height * width * channels);
   const colour = [0, 0, 0];
