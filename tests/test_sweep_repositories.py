@@ -1,9 +1,10 @@
 """Sweeps in repositories of other kinds, on a pipeline that takes its score from the settings."""
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.io import InputError
+from pipeline.sweep.command import add_sweep
 from pipeline.sweep.trials import Trial, read_result, reference
 from pipeline.sweep.workspace import _link_files
 from tests.helpers.clone import ENVIRONMENT, ROOT, Clone
@@ -50,12 +52,29 @@ stages:
 """
 MODELS = {".": ["mlp", "dense128"], "frontier": ["airbench_long"]}
 SWEEP = "model: mlp\ngrid:\n  epochs: [10, 20]\n"
+ONE_TRIAL = "model: mlp\ngrid:\n  epochs: [10]\n"
 
 
 @pytest.fixture(autouse=True)
-def scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Name the file that gets a line whenever a model is scored."""
-    monkeypatch.setitem(ENVIRONMENT, "SCORED", str(tmp_path / "scored.txt"))
+def scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that gets a line whenever a model is scored, by commands and by sweeps in this process."""
+    path = tmp_path / "scored.txt"
+    monkeypatch.setitem(ENVIRONMENT, "SCORED", str(path))
+    for name in ("SCORED", *(name for name in ENVIRONMENT if name.startswith("GIT_"))):
+        monkeypatch.setenv(name, ENVIRONMENT[name])
+    return path
+
+
+@pytest.fixture(scope="module")
+def repository_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plain repository; not to be changed."""
+    return make_repository(tmp_path_factory.mktemp("sweeps") / "repository").folder
+
+
+@pytest.fixture
+def repository(repository_folder: Path, tmp_path: Path) -> Clone:
+    """A copy of it."""
+    return Clone(Path(shutil.copytree(repository_folder, tmp_path / "repository")))
 
 
 def make_repository(top: Path, folder: str = ".") -> Clone:
@@ -88,15 +107,23 @@ def write_sweep(clone: Clone, text: str) -> None:
     (clone.folder / "sweeps/small.yaml").write_text(text)
 
 
-def sweep(clone: Clone) -> pd.DataFrame:
-    """Run the sweep and read its table."""
-    status, error = run_sweep(clone)
-    assert status == 0, error
-    return pd.read_csv(clone.folder / "reports/sweeps/small/trials.csv")
+def sweep(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    """Run the sweep in this process and read its table."""
+    monkeypatch.chdir(clone.folder)
+    parser = ArgumentParser()
+    add_sweep(parser.add_subparsers())
+    arguments = parser.parse_args(["sweep", "sweeps/small.yaml"])
+    arguments.command(arguments)
+    return pd.read_csv("reports/sweeps/small/trials.csv")
 
 
-def run_sweep(clone: Clone) -> tuple[int, str]:
-    """Exit status and errors of the sweep."""
+def test_a_grid_runs_on_a_path_that_is_not_ascii(repository_folder: Path, tmp_path: Path) -> None:
+    """By the command, in a repository that refuses pushes."""
+    clone = Clone(Path(shutil.copytree(repository_folder, tmp_path / "Größe é 大")))
+    hook = clone.folder / ".git/hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", "sweep", "sweeps/small.yaml"],
         cwd=clone.folder,
@@ -105,72 +132,50 @@ def run_sweep(clone: Clone) -> tuple[int, str]:
         text=True,
         check=False,
     )
-    return done.returncode, done.stderr
-
-
-def in_a_plain_repository(folder: Path) -> Clone:
-    return make_repository(folder / "repository")
-
-
-def on_a_path_that_is_not_ascii(folder: Path) -> Clone:
-    return make_repository(folder / "Größe é 大")
-
-
-def in_a_subfolder(folder: Path) -> Clone:
-    clone = make_repository(folder / "repository", "vision/fashion")
-    (folder / "repository/elsewhere.txt").write_text("of another project\n")
-    clone.run("git", "add", "--all", ":/")
-    clone.run("git", "commit", "--quiet", "--message", "Another project")
-    (folder / "repository/elsewhere.txt").write_text("changed, which is no concern of the sweep\n")
-    return clone
-
-
-def that_refuses_pushes(folder: Path) -> Clone:
-    clone = make_repository(folder / "repository")
-    hook = clone.folder / ".git/hooks/pre-receive"
-    hook.parent.mkdir(exist_ok=True)
-    hook.write_text("#!/bin/sh\nexit 1\n")
-    hook.chmod(0o755)
-    return clone
-
-
-@pytest.mark.parametrize(
-    "make", [in_a_plain_repository, on_a_path_that_is_not_ascii, in_a_subfolder, that_refuses_pushes]
-)
-def test_a_grid_runs(make: Callable[[Path], Clone], tmp_path: Path) -> None:
-    clone = make(tmp_path)
-    table = sweep(clone)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(clone.folder / "reports/sweeps/small/trials.csv")
     assert table["validation_accuracy"].tolist() == [0.1, 0.2]
     assert table["is_best"].tolist() == [False, True]
     assert not (clone.folder / ".dvc/tmp/sweeps/small").exists()
 
 
-def test_a_model_of_the_frontier_is_swept(tmp_path: Path) -> None:
-    clone = make_repository(tmp_path / "repository")
-    write_sweep(clone, SWEEP.replace("mlp", "airbench_long"))
-    assert sweep(clone)["validation_accuracy"].tolist() == [0.1, 0.2]
+def test_a_grid_runs_in_a_subfolder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone = make_repository(tmp_path / "repository", "vision/fashion")
+    other = tmp_path / "repository/elsewhere.txt"
+    other.write_text("of another project\n")
+    clone.run("git", "add", "--all", ":/")
+    clone.run("git", "commit", "--quiet", "--message", "Another project")
+    other.write_text("changed, which is no concern of the sweep\n")
+    assert sweep(clone, monkeypatch)["validation_accuracy"].tolist() == [0.1, 0.2]
 
 
-def test_own_data_is_linked_and_may_be_read_only(tmp_path: Path) -> None:
-    clone = make_repository(tmp_path / "repository")
+def test_a_model_of_the_frontier_is_swept(repository: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_sweep(repository, ONE_TRIAL.replace("mlp", "airbench_long"))
+    assert sweep(repository, monkeypatch)["validation_accuracy"].tolist() == [0.1]
+
+
+def test_own_data_is_linked_and_may_be_read_only(
+    repository: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sweep(repository, ONE_TRIAL)
     large = tmp_path / "large"
     large.mkdir()
     (large / "one.png").write_bytes(bytes(100))
-    (clone.folder / "data/local/shared").symlink_to(large)
-    own = clone.folder / "data/local/own"
+    (repository.folder / "data/local/shared").symlink_to(large)
+    own = repository.folder / "data/local/own"
     own.mkdir()
     (own / "two.png").write_bytes(bytes(200))
     for path in (own / "two.png", own, large / "one.png", large):
         path.chmod(0o555)
-    clone.run("dvc", "repro", "evaluate@mlp")
-    clone.commit("Results")
+    repository.run("dvc", "repro", "evaluate@mlp")
+    repository.commit("Results")
     try:
-        accuracies = sweep(clone)["validation_accuracy"].tolist()
-        assert accuracies == sweep(clone)["validation_accuracy"].tolist()
+        accuracies = sweep(repository, monkeypatch)["validation_accuracy"].tolist()
+        assert accuracies == sweep(repository, monkeypatch)["validation_accuracy"].tolist()
     finally:
         for path in (own, large):
             path.chmod(0o755)
-    assert accuracies == pytest.approx([0.4, 0.5])
+    assert accuracies == pytest.approx([0.4])
 
 
 def test_links_are_linked_and_not_followed(tmp_path: Path) -> None:
@@ -187,36 +192,35 @@ def test_links_are_linked_and_not_followed(tmp_path: Path) -> None:
     assert (target / "again/one.png").read_bytes() == b"one"
 
 
-def test_a_setting_that_is_cached_is_not_run_again(tmp_path: Path) -> None:
-    clone = make_repository(tmp_path / "repository")
-    (clone.folder / "data/local/own.png").write_bytes(bytes(100))
-    clone.run("dvc", "repro", "evaluate@mlp")
-    clone.commit("Results")
-    before = Path(ENVIRONMENT["SCORED"]).read_text()
-    write_sweep(clone, SWEEP.replace("[10, 20]", "[10]"))
-    assert sweep(clone)["validation_accuracy"].tolist() == pytest.approx([0.2])
-    assert Path(ENVIRONMENT["SCORED"]).read_text() == before
+def test_a_setting_that_is_cached_is_not_run_again(
+    repository: Clone, scored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository.folder / "data/local/own.png").write_bytes(bytes(100))
+    repository.run("dvc", "repro", "evaluate@mlp")
+    repository.commit("Results")
+    before = scored.read_text()
+    write_sweep(repository, ONE_TRIAL)
+    assert sweep(repository, monkeypatch)["validation_accuracy"].tolist() == pytest.approx([0.2])
+    assert scored.read_text() == before
 
 
-def test_uncommitted_changes_stop_a_sweep(tmp_path: Path) -> None:
-    clone = make_repository(tmp_path / "repository")
-    clone.replace("score.py", "import json", "import  json")
-    status, error = run_sweep(clone)
-    assert status == 2
-    assert error.startswith("error: working tree: found changes in score.py, expected them committed")
+def test_uncommitted_changes_stop_a_sweep(repository: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository.replace("score.py", "import json", "import  json")
+    with pytest.raises(InputError, match=r"^working tree: found changes in score\.py, expected them committed"):
+        sweep(repository, monkeypatch)
 
 
-def test_a_failing_trial_is_named_and_the_others_end(tmp_path: Path) -> None:
-    clone = make_repository(tmp_path / "repository")
-    clone.replace("score.py", "name, folder = ", "sys.exit('no such luck')\nname, folder = ")
-    clone.commit("A stage that fails")
-    status, error = run_sweep(clone)
-    assert status == 2
+def test_a_failing_trial_is_named_and_the_others_end(repository: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository.replace("score.py", "name, folder = ", "sys.exit('no such luck')\nname, folder = ")
+    repository.commit("A stage that fails")
+    with pytest.raises(InputError) as raised:
+        sweep(repository, monkeypatch)
+    error = str(raised.value)
     assert error.count("no such luck") == 2
     for epochs in (10, 20):
         name = Trial("small", "mlp", {"epochs": epochs}).name
         assert f"{name}: `dvc exp run` ended with status" in error
-    assert clone.run("git", "for-each-ref", "refs/exps") == ""
+    assert repository.run("git", "for-each-ref", "refs/exps") == ""
 
 
 ON_A_NODE = """
@@ -237,9 +241,11 @@ def test_a_node_runs_a_trial_without_this_repository(tmp_path: Path, monkeypatch
     clone.run("dvc", "repro", "evaluate@mlp", "evaluate@dense128", "frontier/dvc.yaml:evaluate@airbench_long")
     clone.run("git", "init", "--quiet", "--bare", str(tmp_path / "git"))
     clone.run("git", "remote", "add", "origin", str(tmp_path / "git"))
+    monkeypatch.chdir(clone.folder)
+    with pytest.raises(InputError, match="DVC: found no default remote, expected one"):
+        cluster.git_address("HEAD")
     clone.run("dvc", "remote", "add", "--default", "folder", str(tmp_path / "dvc"))
     clone.commit("Remotes and results")
-    monkeypatch.chdir(clone.folder)
     commit = clone.run("git", "rev-parse", "HEAD").strip()
     clone.run("git", "update-ref", "refs/remotes/another/main", commit)
     with pytest.raises(InputError, match="not on origin"):

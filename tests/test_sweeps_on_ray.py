@@ -1,4 +1,7 @@
-"""A grid on a Ray cluster of two nodes, one of which is killed while a trial runs there."""
+"""A grid on a Ray cluster of two nodes, one of which is killed while a trial runs there.
+
+What nodes would miss is refused in test_sweep_repositories.py.
+"""
 
 import subprocess
 import sys
@@ -99,15 +102,3 @@ def test_a_killed_node_loses_nothing(clone: Clone, cluster: Any, tmp_path: Path)
     clone.run("dvc", "gc", "--workspace", "--force")  # and its results with it
     assert "0 of 2 trials are finished" in clone.run(*command)
     assert pd.read_csv(clone.folder / "reports/sweeps/mlp/trials.csv").equals(table)
-
-
-@pytest.mark.parametrize(
-    ("forgotten", "message"),
-    [("push", r"found .* not on origin, expected it pushed"), ("remote", "DVC: found no default remote")],
-)
-def test_what_nodes_would_miss_is_named(clone: Clone, tmp_path: Path, forgotten: str, message: str) -> None:
-    if forgotten == "push":
-        with_remotes(clone, tmp_path)
-        clone.run("git", "commit", "--quiet", "--allow-empty", "--message", "Not pushed")
-    with pytest.raises(AssertionError, match=message):
-        clone.run(sys.executable, "-m", "pipeline", "sweep", SWEEP, "--ray", "localhost:1")
