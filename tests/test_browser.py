@@ -37,8 +37,14 @@ def file(source: Source, data: Path) -> Path:
     return data / "index.html"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser: Browser, file: Path) -> Iterator[Page]:
+    """One page for all tests that choose what they look at."""
+    yield from opened(browser, file)
+
+
+@pytest.fixture
+def fresh_page(browser: Browser, file: Path) -> Iterator[Page]:
     yield from opened(browser, file)
 
 
@@ -136,28 +142,28 @@ def test_every_cell_counts_what_it_shows(page: Page, data: Path) -> None:
     assert sum(len(found["numbers"]) for found in cells) == np.sum(probabilities.argmax(axis=1) != labels)
 
 
-def test_the_matrix_works_from_the_keyboard(page: Page, data: Path) -> None:
-    cell(page, 1, 0).click()
-    page.focus("#model")
-    page.keyboard.press("Tab")
-    expect(cell(page, 1, 0)).to_be_focused()
-    page.keyboard.press("ArrowRight")  # over the diagonal
-    expect(cell(page, 1, 2)).to_be_focused()
-    page.keyboard.press("ArrowDown")  # and again
-    expect(cell(page, 3, 2)).to_be_focused()
-    page.keyboard.press("ArrowUp")
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("ArrowLeft")  # the edge
-    expect(cell(page, 1, 0)).to_be_focused()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Enter")
-    expect(cell(page, 1, 2)).to_have_attribute("aria-pressed", "true")
-    expect(cell(page, 1, 0)).to_have_attribute("aria-pressed", "false")
-    expect(page.locator("#gallery-title")).to_contain_text("Trouser predicted as Pullover")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Space")
-    expect(page.locator("#gallery-title")).to_contain_text("Trouser predicted as Dress")
-    assert numbers(page.locator("#cards")) == in_cell(data, "cnn1", 1, 3)[:12]
+def test_the_matrix_works_from_the_keyboard(fresh_page: Page, data: Path) -> None:
+    cell(fresh_page, 1, 0).click()
+    fresh_page.focus("#model")
+    fresh_page.keyboard.press("Tab")
+    expect(cell(fresh_page, 1, 0)).to_be_focused()
+    fresh_page.keyboard.press("ArrowRight")  # over the diagonal
+    expect(cell(fresh_page, 1, 2)).to_be_focused()
+    fresh_page.keyboard.press("ArrowDown")  # and again
+    expect(cell(fresh_page, 3, 2)).to_be_focused()
+    fresh_page.keyboard.press("ArrowUp")
+    fresh_page.keyboard.press("ArrowLeft")
+    fresh_page.keyboard.press("ArrowLeft")  # the edge
+    expect(cell(fresh_page, 1, 0)).to_be_focused()
+    fresh_page.keyboard.press("ArrowRight")
+    fresh_page.keyboard.press("Enter")
+    expect(cell(fresh_page, 1, 2)).to_have_attribute("aria-pressed", "true")
+    expect(cell(fresh_page, 1, 0)).to_have_attribute("aria-pressed", "false")
+    expect(fresh_page.locator("#gallery-title")).to_contain_text("Trouser predicted as Pullover")
+    fresh_page.keyboard.press("ArrowRight")
+    fresh_page.keyboard.press("Space")
+    expect(fresh_page.locator("#gallery-title")).to_contain_text("Trouser predicted as Dress")
+    assert numbers(fresh_page.locator("#cards")) == in_cell(data, "cnn1", 1, 3)[:12]
 
 
 def test_another_model_keeps_the_cell_and_fills_the_matrix(page: Page, source: Source, data: Path) -> None:
@@ -169,8 +175,8 @@ def test_another_model_keeps_the_cell_and_fills_the_matrix(page: Page, source: S
         assert numbers(page.locator("#cards")) == in_cell(data, result.name, SHIRT, TOP)[:12]
 
 
-def test_a_choice_redraws_only_what_it_changes(page: Page) -> None:
-    page.evaluate(
+def test_a_choice_redraws_only_what_it_changes(fresh_page: Page) -> None:
+    fresh_page.evaluate(
         """() => {
           window.changed = new Set();
           for (const id of ["models", "curves", "one", "two", "data"]) {
@@ -181,18 +187,18 @@ def test_a_choice_redraws_only_what_it_changes(page: Page) -> None:
           window.button = document.querySelector("#confusion button");
         }"""
     )
-    page.select_option("#model", label="mlp")
-    page.wait_for_timeout(200)
-    assert page.evaluate("[...window.changed]") == ["one"]
-    assert page.evaluate("window.button.isConnected")
-    page.evaluate("window.changed.clear()")
-    page.select_option("#first", label="mlp")
-    page.wait_for_timeout(200)
-    assert page.evaluate("[...window.changed]") == ["two"]
+    fresh_page.select_option("#model", label="mlp")
+    fresh_page.wait_for_timeout(200)
+    assert fresh_page.evaluate("[...window.changed]") == ["one"]
+    assert fresh_page.evaluate("window.button.isConnected")
+    fresh_page.evaluate("window.changed.clear()")
+    fresh_page.select_option("#first", label="mlp")
+    fresh_page.wait_for_timeout(200)
+    assert fresh_page.evaluate("[...window.changed]") == ["two"]
 
 
-def test_the_table_sorts_by_each_column_either_way(page: Page, source: Source) -> None:
-    table = page.locator("#results")
+def test_the_table_sorts_by_each_column_either_way(fresh_page: Page, source: Source) -> None:
+    table = fresh_page.locator("#results")
     accuracy = {result.name: result.test_scores["accuracy"] for result in source.results}
     parameters = {result.name: result.run.parameters for result in source.results}
 
@@ -211,11 +217,11 @@ def test_the_table_sorts_by_each_column_either_way(page: Page, source: Source) -
     assert names() == sorted(MODELS)
 
 
-def test_models_without_a_claim_stand_last_either_way(page: Page) -> None:
-    claim = page.locator("#results").get_by_role("button", name="Published")
+def test_models_without_a_claim_stand_last_either_way(fresh_page: Page) -> None:
+    claim = fresh_page.locator("#results").get_by_role("button", name="Published")
     for _ in range(2):
         claim.click()
-        assert page.locator("#results tbody th").first.inner_text() == "cnn1"
+        assert fresh_page.locator("#results tbody th").first.inner_text() == "cnn1"
 
 
 def test_classes_have_their_scores_and_keep_the_order_chosen(page: Page, source: Source) -> None:
@@ -309,30 +315,42 @@ def test_a_model_against_itself_asks_for_another(page: Page) -> None:
     expect(page.locator("#verdict")).to_have_text("Both are mlp: select two models.")
 
 
-def test_the_curves_of_any_models_lie_over_each_other(page: Page) -> None:
-    lines = page.locator("#curves-chart .mark-line path")
+def test_the_curves_of_any_models_lie_over_each_other(fresh_page: Page) -> None:
+    lines = fresh_page.locator("#curves-chart .mark-line path")
     expect(lines).to_have_count(6)  # three models, training and validation
-    colours = page.eval_on_selector_all(
+    colours = fresh_page.eval_on_selector_all(
         "#curves-chart .mark-line path", "all => all.map(one => one.getAttribute('stroke'))"
     )
     assert len(set(colours)) == 3
-    page.get_by_role("checkbox", name="single_layer").check()
+    fresh_page.get_by_role("checkbox", name="single_layer").check()
     expect(lines).to_have_count(8)
-    page.get_by_role("checkbox", name="cnn1").uncheck()
+    fresh_page.get_by_role("checkbox", name="cnn1").uncheck()
     expect(lines).to_have_count(6)
     before = lines.first.get_attribute("d")
-    page.get_by_role("radio", name="loss").check()
+    fresh_page.get_by_role("radio", name="loss").check()
     expect(lines.first).not_to_have_attribute("d", before or "")
 
 
-@pytest.mark.parametrize("fixture", ["page", "dark_page", "phone_page"])
-def test_nothing_serious_bars_anyone(request: pytest.FixtureRequest, fixture: str) -> None:
-    page: Page = request.getfixturevalue(fixture)
+def open_details(page: Page) -> None:
     page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
-    assert serious_violations(page) == []
+
+
+def test_nothing_serious_bars_anyone(fresh_page: Page) -> None:
+    open_details(fresh_page)
+    assert serious_violations(fresh_page) == []
     for name in MODELS:
-        page.select_option("#model", label=name)
-        assert serious_violations(page, "#one") == []  # a choice redraws nothing else
+        fresh_page.select_option("#model", label=name)
+        assert serious_violations(fresh_page, "#one") == []  # a choice redraws nothing else
+
+
+def test_the_dark_page_has_contrast(dark_page: Page) -> None:
+    open_details(dark_page)
+    assert serious_violations(dark_page, rule="color-contrast") == []
+
+
+def test_targets_on_a_phone_are_large_enough(phone_page: Page) -> None:
+    open_details(phone_page)
+    assert serious_violations(phone_page, rule="target-size") == []
 
 
 def test_the_dark_page_is_dark(page: Page, dark_page: Page) -> None:

@@ -53,8 +53,11 @@ def opened(
     assert [address for address in asked if not address.startswith("data:")] == [file.as_uri()]
 
 
-def serious_violations(page: Page, section: str | None = None) -> list[Any]:
-    """Return what axe finds to bar people from the page or a section of it: the rule and the first element."""
-    violations = Axe().run(page, section).response["violations"]
+def serious_violations(page: Page, section: str | None = None, rule: str | None = None) -> list[Any]:
+    """Return what axe finds, by all its rules or one, to bar people from the page or a section of it.
+
+    Each is a rule and the first element.
+    """
+    violations = Axe().run(page, section, {"runOnly": [rule]} if rule else None).response["violations"]
     serious = [found for found in violations if found["impact"] in ("serious", "critical")]
     return [(found["id"], found["nodes"][0]["html"]) for found in serious]
