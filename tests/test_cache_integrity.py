@@ -21,22 +21,22 @@ def tamper(cache: Path, path: Path) -> None:
 
 
 def test_a_changed_object_is_found_and_made_again(clone: Clone) -> None:
-    predictions, images = (
-        clone.folder / "data" / name for name in ("predictions/mlp.npz", "raw/t10k-images-idx3-ubyte")
+    scores, images = (
+        clone.folder / "data" / name for name in ("evaluation/mlp/per_class.csv", "raw/t10k-images-idx3-ubyte")
     )
-    before = predictions.read_bytes()
-    for path in (predictions, images):
+    before = scores.read_bytes()
+    for path in (scores, images):
         tamper(clone.folder / ".dvc/cache", path)
-    predictions.unlink()  # the page's first commands restore it, as it is in the cache
+    scores.unlink()  # the page's first commands restore it, as it is in the cache
 
     printed = run_page(clone, "docs/troubleshooting.md")
 
-    assert predictions.read_bytes() != before
+    assert scores.read_bytes() != before
     status = " ".join(printed["check-cache"].split())
-    assert "not in cache: data/predictions/mlp.npz" in status
+    assert "not in cache: data/evaluation/mlp/per_class.csv" in status
     assert "not in cache: data/raw" in status
-    assert clone.dvc("repro", "evaluate@mlp").ran == {"download", "train@mlp"}  # and not the stages after them
-    assert predictions.read_bytes() == before
+    assert clone.dvc("repro", "evaluate@mlp").ran == {"download", "evaluate@mlp"}  # and not the stages between them
+    assert scores.read_bytes() == before
 
 
 def test_a_changed_object_of_a_remote_is_not_pulled(clone: Clone, tmp_path: Path) -> None:

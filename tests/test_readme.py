@@ -1,9 +1,11 @@
 """The statements and commands of the README hold."""
 
+import doctest
 import os
 import re
 import signal
 import subprocess
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pandas as pd
@@ -130,6 +132,12 @@ def test_an_architecture_is_one_file_and_one_entry(clone: Clone) -> None:
     file = clone.folder / "pipeline/architectures/strided.py"
     file.write_text(code_blocks(page, "python")["architecture"])
     clone.replace("params.yaml", "\nmodels:\n", f"\nmodels:\n{code_blocks(page, 'yaml')['entry']}")
-    assert clone.dvc("repro").ran == {"train@strided", "evaluate@strided", "report"}
-    assert "`strided`" in (clone.folder / "reports/results.md").read_text(encoding="utf-8")
-    assert clone.run("python", "-m", "pytest", "-q", "-n0", "--doctest-modules", str(file)).count("1 passed") == 1
+    assert clone.dvc("repro", "evaluate@strided").ran == {"train@strided", "evaluate@strided"}
+    assert clone.dvc("repro", "--dry").ran == {"report"}
+
+    spec = spec_from_file_location("strided", file)
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert doctest.testmod(module) == (0, 1)  # failed, attempted
