@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from contextlib import chdir
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 
 from pipeline.io import read_json, read_npz
 from pipeline.training.runtime import devices_for, precision_for
+from stages import candidate, download, evaluate, preprocess, split
 from tests.helpers.clone import ENVIRONMENT, Clone, clone_working_tree
 from tests.helpers.documentation import run_page
+from tests.helpers.stages import run_stage
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +37,11 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     clone = clone_working_tree(tmp_path_factory.mktemp("jax"), ["mlp", "cnn1"])
     clone.change("models.cnn1.epochs", 4)
     clone.replace("pipeline/training/callbacks.py", "SECONDS_BETWEEN_WRITES = 1.0", "SECONDS_BETWEEN_WRITES = 0.0")
-    for stage in ("download", "preprocess"):
-        clone.run("python", "-m", f"stages.{stage}")
-    for split in ("standard", "article_d"):
-        clone.run("python", "-m", "stages.split", split)
+    with chdir(clone.folder):
+        run_stage(download.main)
+        run_stage(preprocess.main)
+        for name in ("standard", "article_d"):
+            run_stage(split.main, name)
     return clone
 
 
@@ -128,13 +132,14 @@ def test_first_steps_equal_keras_and_divergence_names_batch(small: Clone, enviro
     assert one == three
 
 
-def test_the_commands_of_the_page_on_gpus_work(small: Clone, environment: dict[str, str]) -> None:
+def test_the_commands_of_the_page_on_gpus_work(small: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     printed = run_page(small, "docs/gpu.md")["two-devices"]
     assert '"backend": "jax"' in printed
     assert '"devices": 2' in printed
 
-    for stage in ("evaluate", "candidate"):
-        python(small, environment, "-m", f"stages.{stage}", "mlp")
+    monkeypatch.chdir(small.folder)
+    run_stage(evaluate.main, "mlp")
+    run_stage(candidate.main, "mlp")
     predictions = read_npz(small.folder / "data/predictions/mlp.npz")
     (predicted,) = predictions["test_probabilities"].argmax(axis=2)  # one seed
     accuracy = read_json(small.folder / "metrics/candidate.json")["test"]["accuracy"]
