@@ -18,7 +18,7 @@ import pytest
 
 from tests.helpers.clone import ENVIRONMENT, Clone
 
-pytest.importorskip("ray", reason="Ray is not installed: `uv sync --inexact --group ray`")
+pytest.importorskip("ray", reason="Ray is not installed: `uv sync --inexact --locked --group ray`")
 
 SWEEP = "sweeps/mlp.yaml"
 GRID = "model: mlp\ngrid:\n  layers: [1, 2]\n  units: [32]\n"
