@@ -116,8 +116,8 @@ def _parse_lock(path: Path, text: bytes) -> Mapping[str, Locked]:
 def _recorded(items: list[dict[str, Any]]) -> dict[str, Recorded]:
     found = {}
     for item in items:
-        md5 = str(item.get("md5", ""))
-        found[str(item["path"])] = Recorded(md5 if MD5.fullmatch(md5) else "", int(item.get("nfiles", 1)))
+        recorded = str(item.get("md5", ""))
+        found[str(item["path"])] = Recorded(recorded if MD5.fullmatch(recorded) else "", int(item.get("nfiles", 1)))
     return found
 
 
