@@ -1,7 +1,10 @@
 """Experiments and comparisons, as the documentation shows them."""
 
 import json
+import re
+import shutil
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,9 +30,12 @@ def test_another_candidate_trains_nothing(clone: Clone) -> None:
     assert experiment["metrics"]["metrics/candidate.json"]["data"]["model"] == "cnn1"
 
 
-def test_a_candidate_on_a_fresh_clone_trains_alone(fresh_clone: Clone) -> None:
-    ran = fresh_clone.dvc("exp", "run", "-S", "model=cnn1", "candidate").ran
-    assert ran == {"download", "preprocess", "split@standard", "train@cnn1", "evaluate@cnn1", "candidate"}
+def test_a_candidate_on_a_fresh_clone_needs_its_model_alone(fresh_clone: Clone, reproduced_folder: Path) -> None:
+    shutil.copytree(reproduced_folder / ".dvc/cache", fresh_clone.folder / ".dvc/cache")  # in place of a training
+    printed = fresh_clone.run("dvc", "exp", "run", "-S", "model=cnn1", "candidate")
+    assert Repro.printed_in(printed).ran == {"candidate"}
+    needed = set(re.findall(r"^Stage '(\S+)' didn't change", printed, re.MULTILINE))
+    assert needed == {"download", "preprocess", "split@standard", "train@cnn1", "evaluate@cnn1"}
 
     candidate = json.loads((fresh_clone.folder / "metrics/candidate.json").read_text())
     before = json.loads(fresh_clone.run("git", "show", "HEAD:metrics/candidate.json"))
