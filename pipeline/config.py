@@ -20,8 +20,8 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from pipeline.config_data import DataConfig, Fraction, Name, PlainText, SplitConfig, StrictModel
-from pipeline.config_errors import load_settings
+from pipeline.config_base import Fraction, Name, PlainText, StrictModel, load_settings
+from pipeline.config_data import DataConfig, SplitConfig
 from pipeline.config_models import AnyModel, ModelConfig, Recipe
 from pipeline.io import InputError
 

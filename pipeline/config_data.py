@@ -1,85 +1,18 @@
-"""The schema of ``data`` and ``splits`` in ``params.yaml``, and the types that all sections share."""
+"""The schema of ``data`` and ``splits`` in ``params.yaml``."""
 
-import re
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    ModelWrapValidatorHandler,
-    PositiveInt,
-    Tag,
-    model_validator,
-)
-from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, ValidationError
-from pydantic_core.core_schema import no_info_after_validator_function
+from pydantic import Discriminator, Field, PositiveInt, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
+from pipeline.config_base import Fraction, Matching, PlainText, Seed, StrictModel, first_key
+
 Side = Annotated[int, Field(ge=1, le=4096)]
-
-
-@dataclass(frozen=True)
-class Matching:
-    """Text that matches a pattern. Its error names what is allowed, where pydantic's own shows the pattern."""
-
-    pattern: str
-    allowed: str
-
-    def check(self, text: str) -> str:
-        """Return the text, or refuse it."""
-        if not re.fullmatch(self.pattern, text):
-            raise PydanticCustomError("text", "{allowed}", {"allowed": self.allowed})
-        return text
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return no_info_after_validator_function(self.check, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return handler(schema) | {"pattern": f"^({self.pattern})$", "description": self.allowed}
-
-
-Name = Annotated[str, Matching(r"[a-z][a-z0-9_]*", "lower-case letters, digits and _, beginning with a letter")]
 FileName = Annotated[str, Matching(r"\w[\w.-]*", "a file name of letters, digits, _, . and -")]
 LocalFolder = Annotated[str, Matching(r"data/local(/[\w-][^/\\]*)*", "data/local or a folder below it")]
 Sha256 = Annotated[str, Matching(r"[0-9a-f]{64}", "64 hexadecimal digits")]
 HttpsUrl = Annotated[str, Matching(r"https://\S+", "an address that begins with https://")]
 DebianPackage = Annotated[str, Matching(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package")]
-PlainText = Annotated[str, Matching(r"[^\x00-\x1f\x7f-\x9f]+", "text without control characters")]
-
-
-class StrictModel(BaseModel):
-    """A mapping of a settings file. Its keys are exactly the fields. Editors show what stands below a key."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def name_unknown_keys(cls, section: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
-        """Name the keys that are allowed where there is another, which pydantic's own error does not."""
-        try:
-            return validate(section)
-        except ValidationError as error:
-            allowed = ", ".join(cls.model_fields)
-            mistakes = [_restate(mistake, allowed) for mistake in error.errors(include_url=False)]
-            raise ValidationError.from_exception_data(error.title, mistakes) from error
-
-
-def _restate(mistake: ErrorDetails, allowed: str) -> InitErrorDetails:
-    """Return a mistake as validators raise it, with the keys that are allowed if it is one of this section's keys."""
-    context = mistake.get("ctx", {}) | {"message": mistake["msg"]}
-    kind, location = mistake["type"], mistake["loc"]
-    if kind == "extra_forbidden":
-        kind, location = "unknown_key", location[:-1]
-        context |= {"message": f"no such key; allowed: {allowed}", "keys": mistake["loc"][-1:]}
-    elif kind == "union_tag_not_found":
-        context["message"] = f"a mapping with the key {context['discriminator']}"
-    return InitErrorDetails(type=PydanticCustomError(kind, "{message}", context), loc=location, input=mistake["input"])
 
 
 class UrlSource(StrictModel):
@@ -101,12 +34,6 @@ class FolderSource(StrictModel):
 
     folder: PlainText
     """data/local or a folder below it; a folder elsewhere only for files with a checksum"""
-
-
-def first_key(section: Any) -> str | None:
-    """Return the first key of a section, validated or not, as the tag of a union of sections with one key each."""
-    keys = type(section).model_fields if isinstance(section, StrictModel) else section
-    return next(iter(keys), None) if isinstance(keys, dict) else None
 
 
 Source = Annotated[

@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from pipeline.config_data import Fraction, Name, Seed, StrictModel
+from pipeline.config_base import Fraction, Name, Seed, StrictModel
 
 ARCHITECTURES = Path(__file__).parent / "architectures"
 

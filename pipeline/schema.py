@@ -9,7 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import DictSchema
 
 from pipeline.config import Config, Pipeline
-from pipeline.config_data import StrictModel
+from pipeline.config_base import StrictModel
 from pipeline.io import atomic_write
 
 if TYPE_CHECKING:

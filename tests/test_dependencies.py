@@ -18,7 +18,7 @@ STAGES: list[tuple[str, dict[str, Any]]] = [
 ]
 GRAPH = grimp.build_graph("pipeline", "stages", cache_dir=None)
 # The schema can refuse but not change a value, so that it cannot change a result.
-UNDECLARED = {f"pipeline.config{part}" for part in ("", "_data", "_errors", "_models")}
+UNDECLARED = {f"pipeline.config{part}" for part in ("", "_base", "_data", "_models")}
 
 
 def path_of(module: str) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.config import Config, Layout, Pipeline, PublishedResults, load_config
-from pipeline.config_errors import load_settings
+from pipeline.config_base import load_settings
 from pipeline.config_models import Recipe
 from pipeline.data.dataset import load_test_split
 from pipeline.data.description import DESCRIPTION, Description, load_description

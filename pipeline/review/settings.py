@@ -7,8 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from pipeline.config_data import Matching, StrictModel
-from pipeline.config_errors import load_settings
+from pipeline.config_base import Matching, StrictModel, load_settings
 from pipeline.review.markdown import as_code
 
 SETTINGS = Path("review.yaml")

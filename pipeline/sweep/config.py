@@ -17,8 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from pipeline.config import Config, Layout, Pipeline, load_all, mistake
-from pipeline.config_data import Matching, Name, Seed, StrictModel, first_key
-from pipeline.config_errors import load_settings
+from pipeline.config_base import Matching, Name, Seed, StrictModel, first_key, load_settings
 
 Scalar = bool | int | float | str | None
 Value = Scalar | list[Scalar]

@@ -1,11 +1,25 @@
-"""Read YAML files of settings and explain every mistake in them: file, line, key, what was found, what is allowed."""
+"""Describe and load YAML files of settings.
 
+Every mistake is explained: file, line, key, what was found, what is allowed.
+"""
+
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    model_validator,
+)
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, ValidationError
+from pydantic_core.core_schema import no_info_after_validator_function
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
@@ -14,6 +28,69 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 from pipeline.io import InputError
 
 DEEPEST = 50  # values in values
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Text that matches a pattern. Its error names what is allowed, where pydantic's own shows the pattern."""
+
+    pattern: str
+    allowed: str
+
+    def check(self, text: str) -> str:
+        """Return the text, or refuse it."""
+        if not re.fullmatch(self.pattern, text):
+            raise PydanticCustomError("text", "{allowed}", {"allowed": self.allowed})
+        return text
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return handler(schema) | {"pattern": f"^({self.pattern})$", "description": self.allowed}
+
+
+Name = Annotated[str, Matching(r"[a-z][a-z0-9_]*", "lower-case letters, digits and _, beginning with a letter")]
+PlainText = Annotated[str, Matching(r"[^\x00-\x1f\x7f-\x9f]+", "text without control characters")]
+
+
+class StrictModel(BaseModel):
+    """A mapping of a settings file. Its keys are exactly the fields. Editors show what stands below a key."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def name_unknown_keys(cls, section: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """Name the keys that are allowed where there is another, which pydantic's own error does not."""
+        try:
+            return validate(section)
+        except ValidationError as error:
+            allowed = ", ".join(cls.model_fields)
+            mistakes = [_restate(mistake, allowed) for mistake in error.errors(include_url=False)]
+            raise ValidationError.from_exception_data(error.title, mistakes) from error
+
+
+def _restate(mistake: ErrorDetails, allowed: str) -> InitErrorDetails:
+    """Return a mistake as validators raise it, with the keys that are allowed if it is one of this section's keys."""
+    context = mistake.get("ctx", {}) | {"message": mistake["msg"]}
+    kind, location = mistake["type"], mistake["loc"]
+    if kind == "extra_forbidden":
+        kind, location = "unknown_key", location[:-1]
+        context |= {"message": f"no such key; allowed: {allowed}", "keys": mistake["loc"][-1:]}
+    elif kind == "union_tag_not_found":
+        context["message"] = f"a mapping with the key {context['discriminator']}"
+    return InitErrorDetails(type=PydanticCustomError(kind, "{message}", context), loc=location, input=mistake["input"])
+
+
+def first_key(section: Any) -> str | None:
+    """Return the first key of a section, validated or not, as the tag of a union of sections with one key each."""
+    keys = type(section).model_fields if isinstance(section, StrictModel) else section
+    return next(iter(keys), None) if isinstance(keys, dict) else None
+
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
