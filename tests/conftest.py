@@ -29,13 +29,14 @@ collect_ignore = ["helpers/environment"]  # a start-up file for other processes,
 
 LONGEST = [
     "teams",
-    "use_elsewhere",
     "sweeps",
-    "sweep_repositories",
     "sweeps_on_ray",
-    "experiments",
+    "use_elsewhere",
     "own_data",
     "kills",
+    "experiments",
+    "sweep_repositories",
+    "staleness",
 ]
 # What `make test` leaves to `make test-all`: tests that take minutes, each beside quicker ones of the same subject.
 LONG = {
@@ -45,7 +46,6 @@ LONG = {
     "test_each_stage_may_be_killed_in_each_way",
     "test_first_steps_equal_keras_and_divergence_names_batch",
     "test_one_setting_and_a_queued_grid_as_documented",
-    "test_one_works_and_the_others_end_with_a_word",
     "test_the_page",
     "test_the_training_benchmark_writes_page_figure_and_rows",
     "test_who_pulls_what_a_colleague_trained_runs_nothing",
@@ -68,9 +68,9 @@ SLOW_FILES = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest first, so that no process waits for another's at the end, and then what runs real DVC.
+    """Put the longest first, so that no process waits for another's at the end, and then the other slow ones.
 
-    One process makes the clone that these share while the others do the rest.
+    One process makes the clone that most of these share while the others do the rest.
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
@@ -80,7 +80,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.long)
 
     def place(item: pytest.Item) -> int:
-        if "reproduced_folder" not in getattr(item, "fixturenames", ()):
+        if item.get_closest_marker("slow") is None:
             return len(LONGEST) + 1
         name = item.path.stem.removeprefix("test_")
         return LONGEST.index(name) if name in LONGEST else len(LONGEST)
