@@ -48,7 +48,6 @@ LONG = {
     "test_one_setting_and_a_queued_grid_as_documented",
     "test_the_page",
     "test_the_training_benchmark_writes_page_figure_and_rows",
-    "test_who_pulls_what_a_colleague_trained_runs_nothing",
 }
 # What `make test-fast` leaves out: tests with these fixtures, which run DVC, train or browse, and files that do so.
 SLOW_FIXTURES = {"reproduced_folder", "toy_folder", "small", "browser"}
