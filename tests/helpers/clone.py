@@ -56,11 +56,6 @@ class Clone:
         """Run a command of DVC that reproduces stages."""
         return Repro.printed_in(self.run("dvc", *arguments))
 
-    def repro_without_report(self) -> set[str]:
-        """Reproduce all but the report, which takes longest; the stages that ran, and `report` if its turn is next."""
-        ran = self.dvc("repro", "--glob", "*@*", "candidate").ran
-        return ran | self.dvc("repro", "--dry").ran
-
     def commit(self, message: str) -> None:
         """Commit everything that git does not ignore."""
         self.run("git", "add", "--all")
