@@ -21,7 +21,7 @@ import stages.evaluate
 import stages.report
 from pipeline.data.dataset import SPLITS
 from pipeline.io import InputError, write_csv, write_json, write_npz
-from tests.helpers.stages import run_stage
+from tests.helpers.run_stage import run_stage
 
 ROOT = Path(__file__).parents[1]
 MODELS = {"cnn2": 0.9, "single_layer": 0.6}  # and the fraction of its predictions that are correct

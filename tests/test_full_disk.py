@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.io import run
 from tests.helpers.clone import ENVIRONMENT, Clone
-from tests.helpers.stages import run_stage
+from tests.helpers.run_stage import run_stage
 
 SIZE = 64 * 2**20  # bytes; the clone takes some 20 MB
 

@@ -15,7 +15,7 @@ from pipeline.training.runtime import devices_for, precision_for
 from stages import candidate, download, evaluate, preprocess, split
 from tests.helpers.clone import ENVIRONMENT, Clone, clone_working_tree
 from tests.helpers.documentation import run_page
-from tests.helpers.stages import run_stage
+from tests.helpers.run_stage import run_stage
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from stages import download, duplicates, evaluate, preprocess, report, split, tr
 from tests.helpers.clone import ROOT, Clone
 from tests.helpers.documentation import code_blocks, run_block
 from tests.helpers.predicting import documents, predict_here
-from tests.helpers.stages import run_stage
+from tests.helpers.run_stage import run_stage
 
 PAGE = "docs/own-data.md"
 
