@@ -12,13 +12,13 @@ import pytest
 
 from benchmarks.accuracy import accuracy_markdown, share, share_range
 from benchmarks.comparison import comparison_figure, comparison_markdown, geometric_mean, ratio, ratio_range
-from benchmarks.first_minutes import SHOW, Figure, first_minutes_markdown, gigabytes
-from benchmarks.orchestration import (
-    ONE_STAGE,
-    OURS,
+from benchmarks.first_minutes import (
+    SHOW,
+    Figure,
+    first_minutes_markdown,
+    gigabytes,
     make_one_stage_repository,
-    orchestration_markdown,
-    time_repro,
+    time_command,
 )
 from benchmarks.page import PAGE, put_into_page
 from benchmarks.training import pytorch_version
@@ -85,13 +85,6 @@ def test_a_share_is_of_all_epochs_by_the_least_rounds(trainings: pd.DataFrame) -
     assert share_range(trainings, "b") == pytest.approx((0.5 * 4 / (12 * 8), 0.5 * 4 / (8 * 8)))
 
 
-def test_orchestration_compares_the_least_runs() -> None:
-    rows = [(OURS, 3.0), (ONE_STAGE, 2.0), (OURS, 5.0), (ONE_STAGE, 1.5)]
-    text = orchestration_markdown(pd.DataFrame(rows, columns=["repository", "seconds"]))
-    assert cells(text, f"| {OURS}") == [OURS, "3.00", "5.00"]
-    assert "ratio of the least is 2.00" in text
-
-
 def test_first_minutes_stand_beside_their_targets() -> None:
     figures = [Figure("setup", 41.26, None, "s"), Figure("ratio", 1.5, 2, ""), Figure("size", 2.39, 2.1, "GB")]
     table = first_minutes_markdown(pd.DataFrame(map(asdict, figures)))
@@ -111,7 +104,7 @@ def test_a_file_with_two_names_takes_its_space_once(tmp_path: Path) -> None:
 def test_a_repository_of_one_stage_is_up_to_date(tmp_path: Path) -> None:
     make_one_stage_repository(tmp_path)
     before = (tmp_path / "dvc.lock").read_bytes()
-    assert time_repro(tmp_path) > 0
+    assert time_command(tmp_path, "dvc", "repro") > 0
     assert (tmp_path / "copy").read_text() == "content"
     assert (tmp_path / "dvc.lock").read_bytes() == before
 
@@ -128,7 +121,6 @@ def test_a_table_replaces_the_one_before(tmp_path: Path) -> None:
     [
         ("training", comparison_markdown),
         ("accuracy", accuracy_markdown),
-        ("orchestration", orchestration_markdown),
         ("first_minutes", first_minutes_markdown),
     ],
 )
