@@ -407,6 +407,7 @@ def test_a_mutated_file_is_refused_or_read_as_dvc_does(scratch: Path, start: int
     accepted(scratch, text.encode(errors="replace"))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), value=VALUES)
 def test_any_value_anywhere_is_refused_or_read_as_dvc_does(scratch: Path, data: st.DataObject, value: Any) -> None:

@@ -244,6 +244,7 @@ def test_both_pipelines_are_reviewed(frontier_folder: Path, tmp_path: Path, caps
     assert row(comment, "`airbench_small`, new")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not in a git repository")
 def test_the_committed_repository_has_no_stale_result(tmp_path: Path) -> None:
     """The branch without a change passes, in a clean clone of what is committed here."""

@@ -266,6 +266,7 @@ def test_frontier_models_can_be_swept(tmp_path: Path) -> None:
     assert grid[0].layout.curves("airbench_long") == Path("data/frontier/curves/airbench_long.csv")
 
 
+@pytest.mark.slow
 def test_a_killed_search_samples_the_same_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = sampled(tmp_path / "whole", monkeypatch)
     assert len({json.dumps(trial) for trial in whole}) == 15
