@@ -57,7 +57,7 @@ test test-all: setup-test
 	$(if $(strip $(MISSING)),@echo "Left out because their program is missing: $(MISSING)")
 	pytest $(if $(filter test,$@),-m "not long") $(foreach pair,$(MISSING),--ignore $(firstword $(subst :, ,$(pair))))
 
-# Without what runs DVC, trains, opens a browser, or takes long for other reasons: the markers are in tests/conftest.py.
+# Without what runs DVC, trains, opens a browser or is slow otherwise; tests/conftest.py has the list.
 test-fast: setup-test
 	pytest -m "not slow"
 

@@ -49,8 +49,8 @@ LONG = {
     "test_the_page",
     "test_the_training_benchmark_writes_page_figure_and_rows",
 }
-# What `make test-fast` leaves out: tests with these fixtures, which run DVC, train or browse, and files that do so, build
-# the page or try hundreds of damaged files.
+# What `make test-fast` leaves out: tests with these fixtures, which run DVC, train or browse, and files that do so. Two
+# files build the page or damage hundreds of files.
 SLOW_FIXTURES = {"reproduced_folder", "toy_folder", "small", "browser"}
 SLOW_FILES = {
     "accept_comments",
