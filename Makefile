@@ -63,7 +63,7 @@ test-fast: setup-test
 
 # The two environments that uv.lock allows: with TensorFlow's CPU build and with its GPU build.
 audit: setup-test
-	for left_out in cpu gpu; do uv export --quiet --locked --all-groups --no-group $$left_out; done >.venv/locked.txt
+	for left_out in cpu gpu; do uv export --quiet --locked --all-groups --no-group $$left_out || exit 1; done >.venv/locked.txt
 	pip-audit --disable-pip --require-hashes --vulnerability-service osv --requirement .venv/locked.txt
 
 readme: setup
