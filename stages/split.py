@@ -1,6 +1,6 @@
 """Hold validation images out of the training images, and find the normalization of those that stay."""
 
-import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
 from pipeline.config import load_config
@@ -12,7 +12,9 @@ from pipeline.io import InputError, run, write_npz
 
 def main() -> None:
     """Write ``data/splits/NAME.npz``."""
-    name = sys.argv[1]
+    parser = ArgumentParser(prog="python -m stages.split", description=__doc__)
+    parser.add_argument("name", help="a split in the parameters")
+    name = parser.parse_args().name
     config = load_config()
     if name not in config.splits:
         raise InputError(f"params.yaml: splits: found no {name}, expected one of {', '.join(config.splits)}")
