@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.config import Layout, Pipeline, load_all
+from pipeline.config import ROOT, Layout, Pipeline, load_all
 from pipeline.io import atomic_write, require_output, run
 
 README = Path("README.md")
@@ -20,7 +20,7 @@ RESULTS = Path("docs/results.md")
 def load_table(layout: Layout, pipeline: Pipeline) -> pd.DataFrame:
     """Load the results of a pipeline's own models, the most accurate first; empty if its report has not run."""
     path = layout.reports / "results.csv"
-    if layout == Layout(Path()):
+    if layout == ROOT:
         require_output(path, "report")
     elif not path.exists():
         return pd.DataFrame()
