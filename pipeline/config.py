@@ -101,7 +101,7 @@ class Config(Pipeline):
 
     @property
     def context(self) -> dict[str, Any]:
-        """What validators of another pipeline need to know of this one."""
+        """Models and splits, which validators of another pipeline check names against."""
         return {"models": self.models, "splits": self.splits}
 
     def _wrong_names(self, context: Mapping[str, Any]) -> Iterator[InitErrorDetails]:
