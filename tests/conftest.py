@@ -40,14 +40,17 @@ LONGEST = [
 ]
 # What `make test` leaves to `make test-all`: tests that take minutes, each beside quicker ones of the same subject.
 LONG = {
+    "test_a_kill_changes_no_bit_and_two_devices_no_loss",
     "test_a_killed_grid_and_a_search_as_documented",
     "test_a_killed_node_loses_nothing",
-    "test_a_kill_changes_no_bit_and_two_devices_no_loss",
+    "test_another_repository_uses_what_is_published",
     "test_each_stage_may_be_killed_in_each_way",
     "test_first_steps_equal_keras_and_divergence_names_batch",
     "test_one_setting_and_a_queued_grid_as_documented",
+    "test_one_works_and_the_others_end_with_a_word",
     "test_the_page",
     "test_the_training_benchmark_writes_page_figure_and_rows",
+    "test_who_pulls_what_a_colleague_trained_runs_nothing",
 }
 # What `make test-fast` leaves out: tests with these fixtures, which run DVC, train or browse, and files that do so. Two
 # files build the page or damage hundreds of files.
