@@ -12,6 +12,7 @@ from pipeline.config_data import DataConfig, HeldOut, IdxData, ImageData
 from pipeline.data.formats.csv import read_table, row_place
 from pipeline.data.formats.idx import label_place, read_images, read_labels
 from pipeline.data.formats.image_folder import read_listed
+from pipeline.data.formats.images import border
 from pipeline.data.messages import check_class_count, join_names, printable
 from pipeline.data.split import hold_out
 from pipeline.io import InputError
@@ -191,7 +192,5 @@ def background(images: Array) -> Literal["dark", "light"] | None:
     """
     if images.shape[-1] > 1:
         return None
-    frame = np.ones(images.shape[1:], dtype=bool)
-    frame[1:-1, 1:-1] = False
-    light = np.mean(images[:, frame].mean(axis=1) > 127.5)
+    light = np.mean(border(images).mean(axis=(1, 2)) > 127.5)
     return "light" if light >= NEARLY_ALL else "dark" if light <= 1 - NEARLY_ALL else None

@@ -86,10 +86,10 @@ def read_image(path: Path, channels: int, size: tuple[int, int] | None) -> npt.N
 
 
 def border(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return the outermost pixels of an image (height, width, channels), each once: (pixels, channels)."""
-    outer = np.ones(pixels.shape[:2], dtype=bool)
+    """Return the outermost pixels of images (..., height, width, channels), each once: (..., pixels, channels)."""
+    outer = np.ones(pixels.shape[-3:-1], dtype=bool)
     outer[1:-1, 1:-1] = False
-    return pixels[outer]
+    return pixels[..., outer, :]
 
 
 @contextmanager
