@@ -20,7 +20,7 @@ from pipeline.config_models import ModelConfig, Recipe
 from pipeline.data.dataset import Dataset, Normalization, Split
 from pipeline.io import read_npz
 from pipeline.training.callbacks import Checkpoint
-from pipeline.training.fit import fit
+from pipeline.training.fit import fit, make_trainer
 from pipeline.training.job import make_job
 from pipeline.training.model import build_network
 from pipeline.training.runtime import ExecutionPlan, hardware_info, seed_everything
@@ -114,7 +114,7 @@ def train_pipeline(
     seed_everything(config.seeds[0])
     with TemporaryDirectory() as folder, chdir(folder):  # where the live report goes
         times = TrainingTimes(Path("checkpoint.npz"))
-        curves = fit(job.build_trainable(), job, config.seeds[0], times).curves
+        curves = fit(make_trainer(job.build_trainable(), job), job, config.seeds[0], times).curves
     return times.training_seconds, float(curves["loss"].iloc[-1]), job.plan
 
 

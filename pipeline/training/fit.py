@@ -19,10 +19,7 @@ from pipeline.training.callbacks import (
 )
 from pipeline.training.job import TrainingJob
 from pipeline.training.optimizers import make_optimizer
-from pipeline.training.runtime import ExecutionPlan
-from pipeline.training.sampler import EVAL_BATCH_SIZE, BatchSampler, batch_size_of
-
-SPARSE_LOSS = "sparse_categorical_crossentropy"  # labels are class numbers
+from pipeline.training.sampler import EVAL_BATCH_SIZE, BatchSampler
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,48 @@ class FitResult:
     seconds: list[float]
 
 
-def fit(model: keras.Model, job: TrainingJob, seed: int, checkpoint: Checkpoint) -> FitResult:
+def make_trainer(model: keras.Model, job: TrainingJob) -> Trainer:
+    """Compile a model for a training, with this backend's loop.
+
+    Args:
+        model: A model of raw pixels, as `TrainingJob.build_trainable` builds it.
+        job: The training.
+
+    Returns:
+        A trainer for `fit`, which trains the model's own weights.
+    """
+    train, validation = job.dataset.splits["train"], job.dataset.splits["validation"]
+    augmentation = Augmentation(job.recipe, model.input_shape[1:], model.output_shape[-1])
+    if job.config.batch_size == "full" and not augmentation.changes_images:  # always the same batch: normalized once
+        normalization, model = model.layers
+        train, validation = (Split(normalization(split.images), split.labels) for split in (train, validation))
+    loss = "sparse_categorical_crossentropy"
+    if augmentation.has_soft_targets:
+        loss = "categorical_crossentropy"
+        validation = Split(validation.images, augmentation.one_hot(validation.labels))
+    trainer = _trainer_of_backend()(model, train, validation, augmentation, job.plan)
+    fused = keras.backend.backend() == "tensorflow" and not job.plan.xla
+    optimizer = make_optimizer(job.config.optimizer, job.recipe, job.steps, fused)
+    trainer.compile(optimizer, loss=loss, metrics=["accuracy"])
+    trainer.create_variables()
+    return trainer
+
+
+def _trainer_of_backend() -> type[Trainer]:
+    """Return this backend's trainer, with a loop on the device where it has one."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        from pipeline.training.backends import tensorflow
+
+        return tensorflow.OnDeviceTrainer
+    if backend == "jax":
+        from pipeline.training.backends import jax
+
+        return jax.OnDeviceTrainer
+    return Trainer
+
+
+def fit(trainer: Trainer, job: TrainingJob, seed: int, checkpoint: Checkpoint) -> FitResult:
     """Fit a model and leave it with the weights of the epoch with the best validation accuracy.
 
     The earliest of equally accurate epochs is kept. ``dvclive/<name>/<seed>/report.html`` shows the curves meanwhile.
@@ -46,7 +84,7 @@ def fit(model: keras.Model, job: TrainingJob, seed: int, checkpoint: Checkpoint)
     augmentation.
 
     Args:
-        model: A model of raw pixels, as `TrainingJob.build_trainable` builds it.
+        trainer: Has the model with its first weights.
         job: The training.
         seed: Decides the order of the images and their augmentation.
         checkpoint: Records the epochs. A killed training resumes from its file.
@@ -57,24 +95,8 @@ def fit(model: keras.Model, job: TrainingJob, seed: int, checkpoint: Checkpoint)
     Raises:
         InputError: The loss is no longer finite.
     """
-    train, validation = job.dataset.splits["train"], job.dataset.splits["validation"]
     config, steps_per_execution = job.config, job.plan.steps_per_execution
-    augmentation = Augmentation(job.recipe, model.input_shape[1:], model.output_shape[-1])
-    loss = "categorical_crossentropy" if augmentation.has_soft_targets else SPARSE_LOSS
-    if config.batch_size == "full" and not augmentation.changes_images:  # always the same batch: normalized once
-        normalization, model = model.layers
-        train, validation = (Split(normalization(split.images), split.labels) for split in (train, validation))
-    sampler = BatchSampler(
-        augmentation, seed, len(train.labels), batch_size_of(config, len(train.labels)), config.epochs
-    )
-    trainer = _make_trainer(model, train, augmentation, job.plan)
-    fused = keras.backend.backend() == "tensorflow" and not job.plan.xla
-    trainer.compile(
-        make_optimizer(config.optimizer, job.recipe, config.epochs * sampler.steps_per_epoch, fused),
-        loss=loss,
-        metrics=["accuracy"],
-    )
-    trainer.create_variables()
+    sampler = BatchSampler(trainer.augmentation, seed, len(trainer.labels), job.batch_size, config.epochs)
     done = checkpoint.restore(trainer)
     if done:
         print(f"Resuming after epoch {done} ({checkpoint.path})")
@@ -85,9 +107,7 @@ def fit(model: keras.Model, job: TrainingJob, seed: int, checkpoint: Checkpoint)
             initial_epoch=done,
             epochs=config.epochs,
             shuffle=False,
-            validation_data=trainer.validation_data(
-                validation.images, validation.labels if loss == SPARSE_LOSS else augmentation.one_hot(validation.labels)
-            ),
+            validation_data=trainer.validation_data(),
             validation_batch_size=EVAL_BATCH_SIZE,
             callbacks=[
                 TerminateOnNaN(job.name, seed, config.optimizer.learning_rate),
@@ -99,17 +119,3 @@ def fit(model: keras.Model, job: TrainingJob, seed: int, checkpoint: Checkpoint)
             verbose=0,
         )
     return FitResult(checkpoint.curves, checkpoint.best_epoch, checkpoint.seconds)
-
-
-def _make_trainer(model: keras.Model, train: Split, augmentation: Augmentation, plan: ExecutionPlan) -> Trainer:
-    """Make this backend's trainer, with a loop on the device where it has one."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        from pipeline.training.backends import tensorflow
-
-        return tensorflow.OnDeviceTrainer(model, train, augmentation, plan.shards, plan.xla)
-    if backend == "jax":
-        from pipeline.training.backends import jax
-
-        return jax.OnDeviceTrainer(model, train, augmentation)
-    return Trainer(model, train, augmentation)

@@ -46,6 +46,16 @@ class TrainingJob:
         """Number of classes."""
         return int(self.dataset.splits["train"].labels.max()) + 1
 
+    @property
+    def batch_size(self) -> int:
+        """Images in a batch of the training."""
+        return batch_size_of(self.config, len(self.dataset.splits["train"].labels))
+
+    @property
+    def steps(self) -> int:
+        """Steps of the training with one seed."""
+        return self.config.epochs * -(-len(self.dataset.splits["train"].labels) // self.batch_size)
+
     def build_network(self) -> keras.Model:
         """Build the network, which takes normalized images."""
         shape = self.dataset.splits["train"].images.shape[1:]
@@ -113,11 +123,9 @@ def make_job(
     Returns:
         The job for `train`.
     """
-    train = dataset.splits["train"]
     job = TrainingJob(name, config, recipe, dataset, ExecutionPlan(shards=1, xla=False), input_files, layout)
     cores = available_cpus()
     eval_batch_sizes = [*(len(split.labels) for split in dataset.splits.values()), EVAL_BATCH_SIZE]
-    batch_size = batch_size_of(config, len(train.labels))
-    plan = plan_execution(job.build_network, batch_size, cores, eval_batch_sizes, recipe.cpu_precision)
+    plan = plan_execution(job.build_network, job.batch_size, cores, eval_batch_sizes, recipe.cpu_precision)
     configure_backend(plan, cores)
     return TrainingJob(name, config, recipe, dataset, plan, input_files, layout)

@@ -67,11 +67,6 @@ class BatchSampler:
     epochs: int
 
     @property
-    def steps_per_epoch(self) -> int:
-        """Batches in an epoch."""
-        return -(-self.images // self.batch_size)
-
-    @property
     def fixed_batch_size(self) -> int | None:
         """Images in each batch, or None when the last batch is smaller."""
         return None if self.images % self.batch_size else self.batch_size

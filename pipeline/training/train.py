@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.io import write_csv, write_json, write_npz
+from pipeline.training.backends.base import Trainer
 from pipeline.training.callbacks import Checkpoint
-from pipeline.training.fit import FitResult, fit
+from pipeline.training.fit import FitResult, fit, make_trainer
 from pipeline.training.job import TrainingJob
 from pipeline.training.model import precision_of, with_tta
 from pipeline.training.runtime import hardware_info, seed_everything
@@ -59,7 +60,10 @@ def train(job: TrainingJob) -> TrainingResult:
 
     Raises InputError when the loss is no longer finite.
     """
-    results = [train_seed(job, seed) for seed in job.config.seeds]
+    keras.config.set_dtype_policy(job.plan.precision)
+    seed_everything(job.config.seeds[0])
+    trainer = make_trainer(job.build_trainable(), job)
+    results = [train_seed(job, seed, trainer) for seed in job.config.seeds]
     best = max(results, key=lambda result: result.validation_accuracy)
     probabilities = {
         split: np.stack([result.probabilities[split] for result in results]) for split in job.dataset.splits
@@ -67,8 +71,10 @@ def train(job: TrainingJob) -> TrainingResult:
     return TrainingResult(best.model, best.fit.curves, probabilities, _record(job, results, best))
 
 
-def train_seed(job: TrainingJob, seed: int) -> SeedResult:
+def train_seed(job: TrainingJob, seed: int, trainer: Trainer) -> SeedResult:
     """Train a model with one seed and predict every split.
+
+    Compiling takes as long as training a small network, so the `trainer` serves all seeds.
 
     Test-time augmentation is for the splits ``validation`` and ``test``. The training images are many, and what is
     asked of them is how well the network itself has learned them, so they are predicted as they are.
@@ -77,11 +83,12 @@ def train_seed(job: TrainingJob, seed: int) -> SeedResult:
     """
     keras.config.set_dtype_policy(job.plan.precision)
     seed_everything(seed)
-    trained = job.build_trainable()
-    result = fit(trained, job, seed, Checkpoint(job.checkpoint(seed), job.fingerprint(seed)))
+    trainable = job.build_trainable()
+    trainer.restart(trainable)
+    result = fit(trainer, job, seed, Checkpoint(job.checkpoint(seed), job.fingerprint(seed)))
     keras.config.set_dtype_policy("float32")  # a saved model computes alike everywhere
     plain = job.build_model()
-    plain.set_weights(trained.get_weights())
+    plain.set_weights(trainer.model.get_weights())
     model = with_tta(plain, job.recipe.tta_flip, job.recipe.tta_translate)
     start = monotonic()
     probabilities = {
@@ -90,7 +97,7 @@ def train_seed(job: TrainingJob, seed: int) -> SeedResult:
     }
     seconds = monotonic() - start
     correct = probabilities["validation"].argmax(axis=1) == job.dataset.splits["validation"].labels
-    return SeedResult(seed, model, result, precision_of(trained), probabilities, float(correct.mean()), seconds)
+    return SeedResult(seed, model, result, precision_of(trainable), probabilities, float(correct.mean()), seconds)
 
 
 def _record(job: TrainingJob, results: Sequence[SeedResult], best: SeedResult) -> dict[str, Any]:
@@ -134,8 +141,9 @@ def train_and_save(job: TrainingJob) -> None:
     job.delete_checkpoints()
     record = result.record
     best = next(seed for seed in record["seeds"] if seed["seed"] == record["seed"])
+    seeds = "1 seed" if len(record["seeds"]) == 1 else f"{len(record['seeds'])} seeds"
     print(
-        f"{job.name}: trained with {len(record['seeds'])} seed(s) in {monotonic() - began:.0f} s; best is seed "
+        f"{job.name}: trained with {seeds} in {monotonic() - began:.0f} s; best is seed "
         f"{record['seed']}, epoch {record['best_epoch']} of {record['epochs']}, "
         f"validation accuracy {best['validation_accuracy']:.4f}"
     )

@@ -10,7 +10,7 @@ from pipeline.config import load_config
 from pipeline.config_models import ModelConfig, Recipe
 from pipeline.data.dataset import Dataset, Normalization, Split
 from pipeline.training.callbacks import Checkpoint
-from pipeline.training.fit import FitResult, fit
+from pipeline.training.fit import FitResult, fit, make_trainer
 from pipeline.training.job import TrainingJob
 from pipeline.training.model import build_network, with_normalization
 from pipeline.training.runtime import ExecutionPlan, plan_execution, seed_everything
@@ -80,4 +80,4 @@ class Small:
     ) -> FitResult:
         """Fit a model, from the first epoch unless a checkpoint is given."""
         Path("none.npz").unlink(missing_ok=True)
-        return fit(model, job, seed, checkpoint or Checkpoint(Path("none.npz"), "any"))
+        return fit(make_trainer(model, job), job, seed, checkpoint or Checkpoint(Path("none.npz"), "any"))

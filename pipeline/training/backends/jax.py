@@ -9,6 +9,7 @@ import keras
 from pipeline.data.dataset import Split
 from pipeline.training.augmentation import Augmentation
 from pipeline.training.backends.base import Blocks, Trainer
+from pipeline.training.runtime import ExecutionPlan
 
 State = tuple[list[jax.Array], ...]
 
@@ -21,9 +22,16 @@ class OnDeviceTrainer(Trainer):
 
     train_function: Any
 
-    def __init__(self, model: keras.Model, train: Split, augmentation: Augmentation) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        train: Split,
+        validation: Split,
+        augmentation: Augmentation,
+        plan: ExecutionPlan,
+    ) -> None:
         on_device = Split(_on_every_device(train.images), _on_every_device(train.labels))
-        super().__init__(model, on_device, augmentation)
+        super().__init__(model, on_device, validation, augmentation, plan)
         self.counter = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False)
 
     @property

@@ -14,6 +14,7 @@ import tensorflow as tf
 from pipeline.data.dataset import Split
 from pipeline.training.augmentation import Augmentation
 from pipeline.training.backends.base import Blocks, Trainer
+from pipeline.training.runtime import ExecutionPlan
 from pipeline.training.sampler import EVAL_BATCH_SIZE
 
 
@@ -94,18 +95,26 @@ def _can_fuse(layer: keras.layers.BatchNormalization) -> bool:
 class OnDeviceTrainer(Trainer):
     """A trainer whose `fit` takes blocks of indices and parameters of the augmentation.
 
-    A batch of as many indices as there are images is all of them, in their order. Each batch is computed in `shards`
-    parts. Weights, loss, optimizer and metrics are used as `keras.Model` does. `finite_batches` counts the batches with
-    a finite loss, over all epochs.
+    A batch of as many indices as there are images is all of them, in their order. Each batch is computed in as many
+    parts as the plan has shards. Weights, loss, optimizer and metrics are used as `keras.Model` does. `finite_batches`
+    counts the batches with a finite loss, over all epochs.
     """
 
-    def __init__(self, model: keras.Model, train: Split, augmentation: Augmentation, shards: int, xla: bool) -> None:
-        if shards > 1:
-            model = Sharded(model, shards)
-        super().__init__(model, Split(tf.constant(train.images), tf.constant(train.labels)), augmentation)
+    def __init__(
+        self,
+        model: keras.Model,
+        train: Split,
+        validation: Split,
+        augmentation: Augmentation,
+        plan: ExecutionPlan,
+    ) -> None:
+        if plan.shards > 1:
+            model = Sharded(model, plan.shards)
+        on_device = Split(tf.constant(train.images), tf.constant(train.labels))
+        super().__init__(model, on_device, validation, augmentation, plan)
         self.finite_batches = tf.Variable(0, trainable=False)
         # Keras' own `jit_compile` is off wherever operations must be deterministic. What XLA does on a CPU is.
-        self.loop = tf.function(self._loop, jit_compile=xla)
+        self.loop = tf.function(self._loop, jit_compile=self.plan.xla)
 
     def compute_loss(self, *arguments: Any, training: bool = True, **named: Any) -> Any:
         """Compute Keras' loss. While training, count it if it is finite."""
@@ -142,9 +151,10 @@ class OnDeviceTrainer(Trainer):
         dataset = tf.data.Dataset.from_generator(blocks, output_signature=signature)
         return _without_autotuning(dataset.map(lambda block: (block,)).prefetch(1))
 
-    def validation_data(self, images: Any, labels: Any) -> Any:
+    def validation_data(self) -> Any:
         """Return a dataset of batches."""
-        return _without_autotuning(tf.data.Dataset.from_tensor_slices((images, labels)).batch(EVAL_BATCH_SIZE))
+        pair = self.validation.images, self.validation.labels
+        return _without_autotuning(tf.data.Dataset.from_tensor_slices(pair).batch(EVAL_BATCH_SIZE))
 
 
 def _without_autotuning(dataset: Any) -> Any:
