@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.io import atomic_write
+from pipeline.io import write_text
 from pipeline.programs import git
 
 PAGE = Path("benchmarks/README.md")
@@ -18,8 +18,7 @@ def put_into_page(name: str, text: str, page: Path = PAGE) -> None:
     """Replace the text between the page's markers of `name`."""
     section = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
     whole = section.sub(lambda found: f"{found[1]}\n{text}\n{found[2]}", page.read_text(encoding="utf-8"))
-    with atomic_write(page) as temporary:
-        temporary.write_text(whole, encoding="utf-8")
+    write_text(page, whole)
 
 
 def markdown(rows: Sequence[Mapping[str, str]]) -> str:

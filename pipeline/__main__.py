@@ -4,7 +4,6 @@ import os
 import sys
 from argparse import ArgumentParser
 
-from pipeline.data.messages import printable
 from pipeline.io import run
 from pipeline.predict.command import add_predict
 from pipeline.publish.command import add_publish
@@ -31,10 +30,6 @@ def main() -> None:
             sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        if isinstance(error.filename, str):  # a name of the user's, which may hold control characters
-            error.filename = printable(error.filename)
-        raise
 
 
 if __name__ == "__main__":

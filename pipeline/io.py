@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from glob import escape
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
@@ -59,13 +60,23 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         if error.strerror is None:  # raised by a library for its callers
             raise
-        place = f"{error.filename}: " if error.filename else ""
+        place = f"{printable(error.filename)}: " if isinstance(error.filename, str | Path) else ""
         advice = "; free some space and run the command again, nothing else is lost" if error.errno in DISK_FULL else ""
         print(f"error: {place}{error.strerror}{advice}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("\ninterrupted; run the same command again to continue, nothing finished is lost", file=sys.stderr)
         sys.exit(INTERRUPTED)
+
+
+def printable(path: str | PathLike[str]) -> str:
+    r"""Return a path as text on one line, quoted and escaped if it holds anything that is not printable.
+
+    >>> printable("data/local/cat 1.png"), printable("data/local/a\nb.png")
+    ('data/local/cat 1.png', "'data/local/a\\nb.png'")
+    """
+    text = fspath(path)
+    return text if text.isprintable() else repr(text)
 
 
 @contextmanager
@@ -147,10 +158,15 @@ def _check_members(archive: ZipFile) -> None:
             raise ValueError(f"{member.filename} packed in another way than NumPy does")
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON, keys in their order. NaN and infinity raise ValueError."""
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -168,7 +184,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _refuse_constant(constant: str) -> None:
-    raise ValueError(f"{constant}, which is no number")
+    raise ValueError(f"{constant}, which JSON does not have")
 
 
 def write_csv(path: Path, table: "pd.DataFrame") -> None:

@@ -10,7 +10,7 @@ from pydantic_core.core_schema import DictSchema
 
 from pipeline.config import Config, Pipeline
 from pipeline.config_base import StrictModel
-from pipeline.io import atomic_write
+from pipeline.io import write_text
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -49,8 +49,7 @@ def run_schema(_: Namespace) -> None:
     for path, model in SCHEMAS.items():
         if not path.with_name("params.yaml").exists():  # a project may do without the frontier
             continue
-        with atomic_write(path) as temporary:
-            temporary.write_text(json_schema(model), encoding="utf-8")
+        write_text(path, json_schema(model))
         print(path)
 
 

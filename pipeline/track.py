@@ -13,8 +13,7 @@ from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Layout, find_model, load_all
-from pipeline.data.messages import printable
-from pipeline.io import PARTIAL, InputError, read_json
+from pipeline.io import PARTIAL, InputError, printable, read_json
 from pipeline.programs import current_commit, dependency_group, md5, read_lock
 
 if TYPE_CHECKING:

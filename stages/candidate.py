@@ -11,8 +11,8 @@ CANDIDATE = Path("metrics/candidate.json")
 
 def main() -> None:
     """Write ``metrics/candidate.json``: the model's name, then its metrics."""
-    parser = ArgumentParser(prog="python -m stages.candidate", description="Copy one model's metrics to a fixed path.")
-    parser.add_argument("name")
+    parser = ArgumentParser(prog="python -m stages.candidate", description=__doc__)
+    parser.add_argument("name", help="a model in the parameters")
     name = parser.parse_args().name
     layout, _ = find_model(name)
     metrics = require_output(layout.metrics_of(name), layout.stage("evaluate", name))

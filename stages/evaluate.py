@@ -1,4 +1,4 @@
-"""Score the predictions of one model's seeds: ``python -m stages.evaluate NAME [--params PATH]``."""
+"""Score the predictions of one model's seeds."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -12,9 +12,9 @@ from pipeline.io import run, write_csv, write_json
 
 def main() -> None:
     """Write the metrics, all scores, and the best seed's confusion and per-class tables of the test split."""
-    parser = ArgumentParser(prog="python -m stages.evaluate", description="Score the predictions of one model.")
-    parser.add_argument("name")
-    parser.add_argument("--params", type=Path, default=PARAMS)
+    parser = ArgumentParser(prog="python -m stages.evaluate", description=__doc__)
+    parser.add_argument("name", help="a model in the parameters")
+    parser.add_argument("--params", type=Path, default=PARAMS, help="parameters of the pipeline (default: %(default)s)")
     arguments = parser.parse_args()
     name, layout = arguments.name, Layout.of(arguments.params)
     load_pipeline(arguments.params).get_model(name)

@@ -1,11 +1,11 @@
-"""Compare all models in tables, figures and a page: ``python -m stages.report [--params PATH]``."""
+"""Compare all models in tables, figures and a page."""
 
 from argparse import ArgumentParser
 from pathlib import Path
 
 from pipeline.config import PARAMS, Layout, load_config, load_pipeline, load_published
 from pipeline.data.description import load_description
-from pipeline.io import atomic_write, run, write_csv
+from pipeline.io import run, write_csv, write_text
 from pipeline.report.figures.models import validation_accuracies, write_figures
 from pipeline.report.figures.style import write_png
 from pipeline.report.page.build import render
@@ -19,8 +19,8 @@ def main() -> None:
 
     The report of another pipeline compares its models with the root's.
     """
-    parser = ArgumentParser(prog="python -m stages.report", description="Compare all models.")
-    parser.add_argument("--params", type=Path, default=PARAMS)
+    parser = ArgumentParser(prog="python -m stages.report", description=__doc__)
+    parser.add_argument("--params", type=Path, default=PARAMS, help="parameters of the pipeline (default: %(default)s)")
     params = parser.parse_args().params
     published = load_published(load_config().published)
     results = load_results(
@@ -32,8 +32,7 @@ def main() -> None:
     reports = Layout.of(params).reports
     write_csv(reports / "results.csv", results_table(results, published))
     for name, text in {"results.md": results_markdown(results, published), "index.html": render(source)}.items():
-        with atomic_write(reports / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(reports / name, text)
     write_png(reports / "curves.png", validation_accuracies(results))
     if params == PARAMS:
         write_figures(reports / "figures", results, source.dataset)

@@ -11,7 +11,7 @@ from pipeline.training.runtime import prepare_backend
 
 def main() -> None:
     """Train the model that the first argument names."""
-    parser = ArgumentParser(description=__doc__)
+    parser = ArgumentParser(prog="python -m stages.train", description=__doc__)
     parser.add_argument("name", help="a model in the parameters")
     parser.add_argument("--params", type=Path, default=PARAMS, help="parameters of the pipeline (default: %(default)s)")
     arguments = parser.parse_args()

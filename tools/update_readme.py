@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.config import ROOT, Layout, Pipeline, load_all
-from pipeline.io import atomic_write, require_output, run
+from pipeline.io import require_output, run, write_text
 
 README = Path("README.md")
 RESULTS = Path("docs/results.md")
@@ -83,8 +83,7 @@ def main() -> None:
         RESULTS: f"# Results\n\nWritten by `make readme` from the report.\n\n{table}",
     }
     for path, text in texts.items():
-        with atomic_write(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(path, text)
 
 
 def _percent(fraction: float) -> str:

@@ -71,8 +71,8 @@ def load_prepared(path: Path) -> Arrays:
     Raises InputError naming the file and the array that is absent or wrong.
     """
     arrays = _load_checked(require_output(path, "preprocess"), PREPARED)
-    for part in ("train", "test"):
-        _check_lengths(arrays, part, path)
+    for split in ("train", "test"):
+        _check_lengths(arrays, split, path)
     return arrays
 
 
@@ -118,11 +118,11 @@ def check_disjoint(train: Indices, validation: Indices, images: int, place: str 
         raise InputError(f"{place}: found images in no split or in both, expected each of {images:,} in one")
 
 
-def _check_lengths(arrays: Arrays, part: str, path: Path) -> None:
+def _check_lengths(arrays: Arrays, split: str, path: Path) -> None:
     """Raise InputError unless there are as many images as labels, at least one."""
-    images, labels = len(arrays[f"{part}_images"]), len(arrays[f"{part}_labels"])
+    images, labels = len(arrays[f"{split}_images"]), len(arrays[f"{split}_labels"])
     if images != labels or images == 0:
-        found = f"{images:,} {part}_images and {labels:,} {part}_labels"
+        found = f"{images:,} {split}_images and {labels:,} {split}_labels"
         raise InputError(f"{path}: found {found}, expected as many of both, at least 1")
 
 

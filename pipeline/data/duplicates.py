@@ -67,11 +67,10 @@ def load_duplicates(path: Path) -> pd.DataFrame:
     Raises InputError naming the file if it is absent or holds anything else.
     """
     types = {"split_a": str, "index_a": np.int64, "split_b": str, "index_b": np.int64, "rmse": float}
+    require_output(path, "duplicates")
     try:
         with np.errstate(invalid="ignore"):  # pandas casts a number that int64 has not before it refuses it
-            table = pd.read_csv(require_output(path, "duplicates"), usecols=COLUMNS, dtype=types)
-    except InputError:
-        raise
+            table = pd.read_csv(path, usecols=COLUMNS, dtype=types)
     except ValueError as error:
         raise InputError(f"{path}: expected the columns {', '.join(COLUMNS)}, found: {error}") from error
     strange = ~table[["split_a", "split_b"]].isin(["train", "test"]).all(axis=1)

@@ -1,23 +1,13 @@
-"""Write error messages about data: readable paths, several faults at once, the number of classes."""
+"""Write error messages about data: several faults at once, the number of classes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from os import PathLike, fspath
+from os import PathLike
 
-from pipeline.io import InputError
+from pipeline.io import InputError, printable
 
 MOST_FAULTS = 20  # that one run names; whoever has more has one cause for them
 FEWEST_CLASSES, MOST_CLASSES = 2, 256  # a label is one byte
-
-
-def printable(path: str | PathLike[str]) -> str:
-    r"""Return a path as text on one line, quoted and escaped if it holds anything that is not printable.
-
-    >>> printable("data/local/cat 1.png"), printable("data/local/a\nb.png")
-    ('data/local/cat 1.png', "'data/local/a\\nb.png'")
-    """
-    text = fspath(path)
-    return text if text.isprintable() else repr(text)
 
 
 def join_names(names: Iterable[str]) -> str:

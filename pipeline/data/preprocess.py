@@ -13,9 +13,9 @@ from pipeline.data.formats.csv import read_table, row_place
 from pipeline.data.formats.idx import label_place, read_images, read_labels
 from pipeline.data.formats.image_folder import read_listed
 from pipeline.data.formats.images import border
-from pipeline.data.messages import check_class_count, join_names, printable
+from pipeline.data.messages import check_class_count, join_names
 from pipeline.data.split import hold_out
-from pipeline.io import InputError
+from pipeline.io import InputError, printable
 
 NEARLY_ALL = 0.95  # of the images; of Fashion-MNIST's 70,000, all have a dark border
 

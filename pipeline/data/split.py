@@ -6,8 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.data.messages import printable
-from pipeline.io import InputError
+from pipeline.io import InputError, printable
 
 Indices = npt.NDArray[np.int64]
 

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.data.messages import printable
-from pipeline.io import InputError, atomic_write
+from pipeline.io import InputError, atomic_write, printable
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

@@ -12,8 +12,7 @@ from PIL import Image
 from pipeline.data.dataset import load_test_split
 from pipeline.data.description import Description
 from pipeline.data.formats.images import border, read_image
-from pipeline.data.messages import printable
-from pipeline.io import InputError
+from pipeline.io import InputError, printable
 
 Images = npt.NDArray[np.uint8]
 

@@ -18,8 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from pipeline.config import Layout, load_all
 from pipeline.data.formats.images import MODES
-from pipeline.data.messages import printable
-from pipeline.io import InputError, require_output
+from pipeline.io import InputError, printable, require_output
 from pipeline.predict.images import PREPARED, Example, Images
 from pipeline.programs import md5
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config import find_model
-from pipeline.data.messages import printable
-from pipeline.io import PARTIAL, InputError
+from pipeline.io import PARTIAL, InputError, printable
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

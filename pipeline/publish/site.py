@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pipeline.config import FRONTIER, ROOT, Layout, Pipeline, load_all
 from pipeline.dvc_modules import Repo
-from pipeline.io import atomic_write
+from pipeline.io import write_text
 from pipeline.predict.images import PREPARED
 from pipeline.programs import current_commit
 from pipeline.publish.card import model_card
@@ -53,7 +53,7 @@ def write_site(folder: Path, names: Sequence[str] | None, try_page: bool, remote
     for model in models:
         place = folder / "models" / model.name
         write_onnx(place / "model.onnx", model.onnx, model.properties)
-        _write_text(place / "README.md", model_card(model))
+        write_text(place / "README.md", model_card(model))
     pages = _copy_reports(folder, [layout for layout, _ in pipelines])
     if models and try_page:
         pages.append(_write_try_page(folder, models))
@@ -70,7 +70,7 @@ def write_site(folder: Path, names: Sequence[str] | None, try_page: bool, remote
         remote=remote,
         style=REPORT_STYLE.read_text(encoding="utf-8"),
     )
-    _write_text(folder / "index.html", landing_page)
+    write_text(folder / "index.html", landing_page)
     parts = [f"{len(models)} model{'s' * (len(models) != 1)}", *(page.file for page in pages), *["DVC remote"] * remote]
     return ", ".join(parts) + (f"; without {', '.join(missing)}, which have no files here" if missing else "")
 
@@ -106,8 +106,3 @@ def _write_try_page(folder: Path, models: Sequence[ExportedModel]) -> Page:
     chosen = choose_model(models).name
     write_try_page(folder / "try.html", folder / "models" / chosen / "model.onnx", PREPARED)
     return Page("try.html", "Try it", f"choose a test image, drop or draw one, and see what {chosen} predicts")
-
-
-def _write_text(path: Path, text: str) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")

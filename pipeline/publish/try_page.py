@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.data.dataset import load_test_split
 from pipeline.data.formats.images import FAINT, OVERSAMPLED
-from pipeline.io import InputError, atomic_write
+from pipeline.io import InputError, write_text
 from pipeline.predict.images import BACKGROUND_TOLERANCE, MIDDLE_GREYS, NEARLY_ALL
 from pipeline.predict.model import Metadata, OnnxModel
 from pipeline.publish.browser_runtime import CACHE, VERSION, load_runtime
@@ -70,8 +70,7 @@ def write_try_page(path: Path, onnx_file: Path, prepared: Path, cache: Path = CA
         },
         version=VERSION,
     )
-    with atomic_write(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 def script_settings(shape: tuple[int, int, int], metadata: Metadata) -> dict[str, Any]:

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config import load_all
-from pipeline.data.messages import printable
-from pipeline.io import InputError
+from pipeline.io import InputError, printable
 from pipeline.programs import Locked, dvc, git
 from pipeline.review.markdown import as_printable
 

@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from pipeline.config_data import ImageFolders
 from pipeline.data.formats.images import read_image
-from pipeline.data.messages import Faults, join_names, printable
-from pipeline.io import InputError, require_output
+from pipeline.data.messages import Faults, join_names
+from pipeline.io import InputError, printable, require_output
 
 LARGEST = 2 * 2**30  # bytes of pixels, which all stages hold in memory, some of them as floats
 

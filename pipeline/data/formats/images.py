@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from pipeline.data.messages import printable
-from pipeline.io import InputError
+from pipeline.io import InputError, printable
 
 FORMATS = ["PNG", "JPEG"]
 MODES: dict[int, Literal["L", "RGB"]] = {1: "L", 3: "RGB"}  # Pillow's names, by number of channels

@@ -7,10 +7,10 @@ from unicodedata import category, normalize
 import pandas as pd
 
 from pipeline.config_data import HeldOut, ImageFolders, SeparateFolder
-from pipeline.data.messages import Faults, check_class_count, join_names, naming, printable
+from pipeline.data.messages import Faults, check_class_count, join_names, naming
 from pipeline.data.sources.base import LOCAL
 from pipeline.data.split import hold_out
-from pipeline.io import InputError
+from pipeline.io import InputError, printable
 
 NO_TEXT = ("Cc", "Cs")  # Unicode's control characters, and the surrogates that Python puts for bytes that are not UTF-8
 COLUMNS = ["split", "index", "class", "file"]

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pipeline.config_data import DebianSource, FolderSource, RawFile, Source, UrlSource
-from pipeline.data.messages import printable
 from pipeline.data.sources.base import (
     Opener,
     SourceError,
@@ -17,7 +16,7 @@ from pipeline.data.sources.base import (
 )
 from pipeline.data.sources.debian import debian_package
 from pipeline.data.sources.mirror import https_mirror
-from pipeline.io import InputError
+from pipeline.io import InputError, printable
 
 
 def fetch(files: Sequence[RawFile], sources: Sequence[Source], folder: Path) -> None:
