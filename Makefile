@@ -12,9 +12,6 @@ unexport PYTHONDONTWRITEBYTECODE   # each process would compile TensorFlow again
 DEVICE := $(if $(shell nvidia-smi --list-gpus 2>/dev/null),gpu,cpu)
 SYNC := uv sync --locked --inexact --group $(DEVICE)
 
-# The model of `make quickstart`: a published one that trains in seconds.
-FIRST ?= dense128_short
-
 # How many models `make repro` trains at a time: more than one from 16 cores on, since small networks do not fill them.
 # Every stage runs in a process of its own, so that no two write one output, and the last `dvc repro` runs what is left.
 CORES := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
@@ -28,9 +25,10 @@ MISSING := $(foreach pair,$(PROGRAMS),$(if $(shell PATH=$$PATH:/usr/sbin command
 
 setup: .venv/synced-$(DEVICE)
 
+# The published model that trains fastest.
 quickstart: setup
-	dvc repro evaluate@$(FIRST)
-	python -m tools.show_result $(FIRST)
+	dvc repro evaluate@mlp
+	python -m tools.show_result mlp
 
 repro: setup
 	@python -m tools.show_plan

@@ -19,7 +19,7 @@ from pipeline.io import read_json, run, write_csv
 from pipeline.programs import environment
 from tests.helpers.clone import clone_working_tree
 
-QUICK = "dense128_short"  # the model of `make quickstart`
+QUICK = "mlp"  # the model of `make quickstart`
 SHOW = "dvc exp show --only-changed --drop 'data/|.*json(?!:test.accuracy$)'"  # as in README.md
 ONE_STAGE_PIPELINE = """\
 stages:

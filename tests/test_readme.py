@@ -71,8 +71,7 @@ def test_make_has_every_target_that_pages_name() -> None:
             assert re.search(rf"^(?:\S+ )*{target}(?: \S+)*:", makefile, re.MULTILINE), f"{page}: make {target}"
 
 
-def test_quickstart_scores_a_published_model(installed: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ENVIRONMENT, "FIRST", "mlp")  # the clone has not the quickest model
+def test_quickstart_scores_a_published_model(installed: Clone) -> None:
     printed = run_block(installed, "README.md", "quickstart")
     assert re.search(r"mlp: test accuracy \d\d\.\d\d % .*article D reports 84\.84 %", printed)
 
@@ -99,7 +98,7 @@ def test_the_daily_commands_work_as_typed(installed: Clone) -> None:
 def test_ctrl_c_in_a_training_says_how_to_go_on(installed: Clone) -> None:
     installed.change("models.mlp.epochs", 3000)
     metrics = (installed.folder / "metrics/mlp.json").read_bytes()
-    command = ["make", "quickstart", "FIRST=mlp"]
+    command = ["make", "quickstart"]
     with subprocess.Popen(
         command,
         cwd=installed.folder,

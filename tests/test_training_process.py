@@ -54,9 +54,7 @@ def test_a_training_prints_plain_lines(raw_folder: Path, tmp_path: Path) -> None
     ours = python(tmp_path, TRAINING, str(raw_folder))
     line = r"airbench, seed 4: epoch [12]/2, loss \d\.\d{4}, validation accuracy \d\.\d{4}"
     assert re.fullmatch(rf"({line}\n){{1,2}}", ours.stderr)
-    summary = (
-        r"airbench: trained with 1 seed in \d+ s; best is seed 4, epoch [12] of 2, validation accuracy 0\.\d{4}"
-    )
+    summary = r"airbench: trained with 1 seed in \d+ s; best is seed 4, epoch [12] of 2, validation accuracy 0\.\d{4}"
     assert re.fullmatch(summary, ours.stdout.strip())
     run = json.loads((tmp_path / "data/runs/airbench.json").read_text())
     assert run["precision"] in {"float32", "mixed_bfloat16"}
