@@ -1,8 +1,9 @@
 """Figures of images and of models: what they show."""
 
+import subprocess
+import sys
 from pathlib import Path
 
-import matplotlib
 import matplotlib.colors
 import numpy as np
 import numpy.typing as npt
@@ -294,7 +295,7 @@ def test_curves_are_labelled_by_the_settings_that_differ(results: list[Result]) 
 def test_settings_of_the_user_change_no_figure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "matplotlibrc").write_text("axes.facecolor: yellow\n")
     monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path))
-    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path))
-    found = Path(matplotlib.matplotlib_fname())  # of the folder in which stages run, before all others
-    assert found.resolve() == Path("matplotlibrc").resolve()
-    assert matplotlib.rc_params_from_file(found) == matplotlib.rcParamsDefault
+    printing = "import matplotlib, {}; print(matplotlib.rcParams['axes.facecolor'])"
+    for module, colour in {"matplotlib.figure": "yellow", "pipeline.report.figures.style": "white"}.items():
+        command = [sys.executable, "-c", printing.format(module)]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == colour

@@ -32,6 +32,7 @@ CJK_FONTS = [
     "Hiragino Sans",
     "Microsoft YaHei",
 ]
+matplotlib.rcdefaults()  # a user's own settings change no figure
 matplotlib.rcParams["font.family"] = ["sans-serif", *[name for name in CJK_FONTS if name in get_font_names()][:1]]
 PALETTE = 256  # colours of a file without photographs: it looks the same and is a third as large
 
