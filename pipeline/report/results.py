@@ -193,4 +193,5 @@ def _load_run(path: Path) -> Run:
         wrong = error.errors()[0]
         field = ".".join(map(str, wrong["loc"]))
         found = "nothing" if wrong["type"] == "missing" else repr(wrong["input"])
-        raise InputError(f"{path}: {field}: found {found}, expected: {wrong['msg']}") from error
+        expected = wrong["msg"].removeprefix("Input should be ")
+        raise InputError(f"{path}: {field}: found {found}, expected {expected}") from error
