@@ -1,6 +1,5 @@
 """Render the templates of the site's pages and of the model cards."""
 
-import re
 from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 import pipeline.report.page
+from pipeline.report.tables import escape_markdown
 
 TEMPLATES = Path(__file__).parent / "templates"
 REPORT_STYLE = Path(pipeline.report.page.__file__).parent / "templates/page.css"
@@ -25,15 +25,6 @@ def render(template: str, **context: Any) -> str:
     )
     environment.filters |= {"markdown": escape_markdown, "sha256": _hash}
     return environment.get_template(template).render(**context)
-
-
-def escape_markdown(text: str) -> str:
-    r"""Put text on one line and escape what Markdown or HTML would read as markup, or as the end of a cell.
-
-    >>> print(escape_markdown("a|b <i>*c*</i>"))
-    a\|b \<i\>\*c\*\</i\>
-    """
-    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", " ".join(text.split()))
 
 
 def _hash(text: str) -> str:

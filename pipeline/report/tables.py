@@ -95,6 +95,15 @@ def training_variance_note(results: Sequence[Result]) -> str:
     )
 
 
+def escape_markdown(text: str) -> str:
+    r"""Put text on one line and escape what Markdown or HTML would read as markup, or as the end of a cell.
+
+    >>> print(escape_markdown("a|b <i>*c*</i>"))
+    a\|b \<i\>\*c\*\</i\>
+    """
+    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", " ".join(text.split()))
+
+
 def _row(result: Result, ranks: tuple[int, int], published: Published | None) -> dict[str, str]:
     scores, run = result.test_scores, result.run
     seconds = np.format_float_positional(run.seconds_per_epoch, precision=2, fractional=False, trim="-")
@@ -108,7 +117,7 @@ def _row(result: Result, ranks: tuple[int, int], published: Published | None) ->
         "Seeds": f"{len(result.correct)}",
         "Ensemble of the seeds": ensemble,
         "Published accuracy (article)": (
-            f"{_escape(published.claim)} ({_escape(published.article)})" if published else "–"
+            f"{escape_markdown(published.claim)} ({escape_markdown(published.article)})" if published else "–"
         ),
         "Macro F1": f"{_percent(scores['f1_macro'])} %",
         "Parameters": f"{run.parameters:,}",
@@ -121,14 +130,9 @@ def _percent(fraction: float) -> str:
     return f"{100 * fraction:.2f}"
 
 
-def _escape(text: str) -> str:
-    """Put the text on one line and escape what Markdown or HTML would read as markup, or as the end of a cell."""
-    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", " ".join(text.split()))
-
-
 def _scores_note(results: Sequence[Result]) -> str:
     images = " or ".join(dict.fromkeys(f"{len(result.actual):,}" for result in results))
-    machines = " or ".join(dict.fromkeys(_escape(result.run.machine) for result in results))
+    machines = " or ".join(dict.fromkeys(escape_markdown(result.run.machine) for result in results))
     ensemble = (
         " The ensemble of the seeds averages their probabilities."
         if any(len(result.correct) > 1 for result in results)
