@@ -32,7 +32,7 @@ def https_mirror(url: str) -> Iterator[Opener]:
             refusals = []
             for packed in (True, False):  # the mirrors there are hold NAME.gz
                 file = f"{name}.gz" if packed else name
-                with _responding(session, f"{url}/{file}") as response:
+                with _responding(session, f"{url.rstrip('/')}/{file}") as response:
                     if response.ok:
                         with tqdm(desc=file, total=_length(response), unit="B", unit_scale=True, disable=None) as bar:
                             body = _Body(response, bar.update)
