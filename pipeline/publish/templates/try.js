@@ -37,7 +37,9 @@ function drawPixels() {
 }
 
 // Show an image and predict its class. What is left out of `change` stays.
+let awaited = null; // the file that is shown when its picture is read, unless something else is shown before
 function show(change) {
+  awaited = null;
   Object.assign(state, change);
   find("caption").textContent = state.source && state.edited ? `${state.source} Changed by hand.` : state.source;
   drawPixels();
@@ -85,8 +87,10 @@ function showTestImage(images, labels, number) {
 }
 
 async function showFile(file) {
+  awaited = file;
   try {
     const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+    if (awaited !== file) return;
     const { width, height } = bitmap;
     const whole = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
     whole.drawImage(bitmap, 0, 0);
@@ -103,6 +107,7 @@ async function showFile(file) {
 function listenToFiles() {
   const dropping = (on) => document.documentElement.classList.toggle("dropping", on);
   find("file").addEventListener("change", ({ target }) => target.files.length && showFile(target.files[0]));
+  find("file").addEventListener("click", ({ target }) => (target.value = "")); // so that the same file can be chosen again
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
     dropping(true);
