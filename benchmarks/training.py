@@ -54,7 +54,7 @@ def parse_arguments(config: Config) -> argparse.Namespace:
     parser.add_argument(
         "--models",
         nargs="+",
-        default=[name for name in load_published(config.published) if name in config.models],
+        default=[name for name in load_published(config.published).models if name in config.models],
         metavar="MODEL",
         help="default: published",
     )

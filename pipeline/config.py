@@ -12,12 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    Field,
-    ValidationError,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import Field, ValidationError, ValidationInfo, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from pipeline.config_base import Fraction, Name, PlainText, StrictModel, load_settings
@@ -150,7 +145,7 @@ class Layout:
 
     @property
     def params(self) -> Path:
-        """The parameters."""
+        """The path of ``params.yaml``."""
         return self.folder / "params.yaml"
 
     @property
@@ -165,7 +160,7 @@ class Layout:
 
     @property
     def reports(self) -> Path:
-        """The report."""
+        """The folder of the report's tables, figures and page."""
         return self.folder / "reports"
 
     def predictions(self, name: str) -> Path:
@@ -243,12 +238,22 @@ class PublishedResults(StrictModel):
     articles: dict[str, Article]
     models: dict[Name, Published]
 
+    @model_validator(mode="after")
+    def refuse_unknown_articles(self) -> Self:
+        """Refuse results of an article that is not described."""
+        allowed = f"the name of an article; allowed: {', '.join(self.articles)}"
+        wrong = [name for name, published in self.models.items() if published.article not in self.articles]
+        if wrong:
+            mistakes = [mistake(("models", name, "article"), allowed) for name in wrong]
+            raise ValidationError.from_exception_data(type(self).__name__, mistakes)
+        return self
 
-def load_published(path: str | None) -> Mapping[str, Published]:
-    """Load what articles report, by model, from the file that ``published`` in ``params.yaml`` names, if any.
+
+def load_published(path: str | None) -> PublishedResults:
+    """Load what articles report from the file that ``published`` in ``params.yaml`` names, if any.
 
     Raises InputError as `load_config` does.
     """
     if path is None:
-        return {}
-    return load_settings(Path(path), PublishedResults, "articles and models").models
+        return PublishedResults(articles={}, models={})
+    return load_settings(Path(path), PublishedResults, "articles and models")

@@ -22,7 +22,7 @@ def main() -> None:
     parser = ArgumentParser(prog="python -m stages.report", description=__doc__)
     parser.add_argument("--params", type=Path, default=PARAMS, help="parameters of the pipeline (default: %(default)s)")
     params = parser.parse_args().params
-    published = load_published(load_config().published)
+    published = load_published(load_config().published).models
     results = load_results(
         [(Layout.of(path), load_pipeline(path)) for path in dict.fromkeys([PARAMS, params])],
         load_description().classes,

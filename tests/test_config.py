@@ -331,8 +331,15 @@ def test_names_are_unique_over_both_pipelines(tmp_path: Path) -> None:
 
 
 def test_published_results_are_of_models_that_there_are() -> None:
-    assert set(load_published("published.yaml")) <= set(load_config().models)
-    assert load_published(None) == {}
+    assert set(load_published("published.yaml").models) <= set(load_config().models)
+    assert not load_published(None).models
+
+
+def test_a_result_of_an_article_that_is_not_described_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "published.yaml"
+    path.write_text(Path("published.yaml").read_text().replace("cnn1: {article: C", "cnn1: {article: F"))
+    with pytest.raises(InputError, match=r"models\.cnn1\.article: found 'F', expected: .*allowed: A, B, C, D, E"):
+        load_published(str(path))
 
 
 def test_options_are_what_the_architecture_takes() -> None:

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,14 +19,14 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 from pipeline.__main__ import main
-from pipeline.config import load_config
+from pipeline.config import PublishedResults, load_config
 from pipeline.data.dataset import load_test_split
 from pipeline.data.description import Description
-from pipeline.evaluation.metrics import all_scores
+from pipeline.evaluation.predictions import SeedPredictions
 from pipeline.io import InputError, read_json, read_npz
 from pipeline.predict.images import content_extent
 from pipeline.publish.card import model_card
-from pipeline.publish.model import ExportedModel, Project, Scores, ValidationScores, load_licence, load_scores
+from pipeline.publish.model import ExportedModel, Project, load_licence
 from pipeline.publish.rendering import render
 from pipeline.publish.site import Page
 from pipeline.publish.try_page import choose_model
@@ -183,12 +183,12 @@ def own_model(source: Source) -> ExportedModel:
     result = replace(source.results[0], classes=classes)
     return ExportedModel(
         Project(
-            load_config(), Description(classes=classes, background=None), "0" * 40, "MIT", None,
+            load_config(), Description(classes=classes, background=None), "0" * 40, "MIT",
+            PublishedResults(articles={}, models={}),
             source.duplicates,
         ),
         result,
         load_config().recipes["plain"],
-        Scores.model_validate(all_scores(result.predictions)),
         Path("model.onnx"),
         (28, 28, 1),
         "0" * 32,
@@ -264,20 +264,11 @@ def test_what_is_no_site_is_never_replaced(places: dict[str, Path], place: str, 
         publish(str(places[place]))
 
 
-@pytest.mark.parametrize(
-    ("file", "text", "found"),
-    [
-        ("scores.json", '{"validation": {"accuracy": 2}}', r"validation\.accuracy: expected a score: "),
-        ("scores.json", '{"validation": {"accuracy": 1}}', "test: expected a score: "),
-        ("p.toml", "[project]", r"project\.license: found none"),
-        ("p.toml", "[", r"project\.license: found none"),
-    ],
-)
-def test_a_wrong_file_is_named(tmp_path: Path, file: str, text: str, found: str) -> None:
-    (tmp_path / file).write_text(text)
-    load: Callable[[Path], object] = load_scores if file == "scores.json" else load_licence
-    with pytest.raises(InputError, match=f"{re.escape(file)}: {found}"):
-        load(tmp_path / file)
+@pytest.mark.parametrize("text", ["[project]", "["])
+def test_a_project_without_a_licence_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "p.toml").write_text(text)
+    with pytest.raises(InputError, match=r"p\.toml: project\.license: found none"):
+        load_licence(tmp_path / "p.toml")
 
 
 @pytest.mark.parametrize(
@@ -291,12 +282,22 @@ def test_a_wrong_file_is_named(tmp_path: Path, file: str, text: str, found: str)
 def test_the_page_runs_a_small_model(
     own_model: ExportedModel, sizes: dict[str, tuple[int, float]], chosen: str
 ) -> None:
-    result, scores = own_model.result, own_model.scores
+    result = own_model.result
+
+    def validated(accuracy: float) -> dict[str, SeedPredictions]:
+        right = np.arange(100) < 100 * accuracy
+        probabilities = np.stack([right, ~right], axis=1).astype(np.float32)
+        return {"validation": SeedPredictions(np.zeros(100, np.uint8), probabilities[np.newaxis])}
+
     models = [
         replace(
             own_model,
-            result=replace(result, name=name, run=result.run.model_copy(update={"parameters": parameters})),
-            scores=scores.model_copy(update={"validation": ValidationScores(accuracy=accuracy)}),
+            result=replace(
+                result,
+                name=name,
+                run=result.run.model_copy(update={"parameters": parameters}),
+                predictions=validated(accuracy),
+            ),
         )
         for name, (parameters, accuracy) in sizes.items()
     ]

@@ -32,7 +32,7 @@ def load_metrics(name: str, layout: Layout) -> dict[str, Any]:
 def main() -> None:
     """Print a line for each model that is named, or for the most accurate."""
     config = load_config()
-    published = load_published(config.published)
+    published = load_published(config.published).models
     for name in sys.argv[1:] or most_accurate(config.models):
         layout, _ = find_model(name)
         print(describe(name, layout, published.get(name)))

@@ -31,8 +31,8 @@ def _context(model: ExportedModel) -> dict[str, Any]:
     """Compute what the template shows."""
     result, project = model.result, model.project
     published = project.published
-    claim = published.models.get(model.name) if published else None
-    per_class = model.per_class.to_dict("records")
+    claim = published.models.get(model.name)
+    per_class = result.per_class.to_dict("records")
     unique = float(without_duplicates([result], project.duplicates)["unique"].item())
     return {
         "front_matter": _front_matter(model),
@@ -46,14 +46,14 @@ def _context(model: ExportedModel) -> dict[str, Any]:
         "commit": project.commit,
         "data": model.data,
         "claim": claim,
-        "article": published.articles[claim.article] if published and claim else None,
-        "ours": published is not None and claim is None,
+        "article": published.articles[claim.article] if claim else None,
+        "ours": bool(published.models) and claim is None,
         "sizes": {split: len(found.labels) for split, found in result.predictions.items()},
         "settings": json.dumps({"model": result.config.model_dump(), "recipe": model.recipe.model_dump()}, indent=2),
-        "validation": model.scores.validation,
-        "test": model.scores.test,
+        "validation": model.scores["validation"],
+        "test": model.scores["test"],
         "per_class": per_class,
-        "weakest": min(per_class, key=lambda row: row["f1"]),
+        "weakest": min((row for row in per_class if row["support"]), key=lambda row: row["f1"]),
         "issues": {split: label_issues(result.best[split]) for split in ISSUE_SPLITS},
         "duplicates": duplicate_counts(project.duplicates).to_dict("records"),
         "unique": None if np.isnan(unique) else unique,

@@ -6,59 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import onnx
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.config import Config, Layout, Pipeline, PublishedResults, load_config
-from pipeline.config_base import load_settings
+from pipeline.config import Config, Layout, Pipeline, PublishedResults, load_config, load_published
 from pipeline.config_models import Recipe
 from pipeline.data.dataset import load_test_split
 from pipeline.data.description import DESCRIPTION, Description, load_description
 from pipeline.data.duplicates import load_duplicates
-from pipeline.evaluation.metrics import per_class_table
-from pipeline.io import InputError, atomic_write, read_json, require_output
+from pipeline.evaluation.metrics import all_scores
+from pipeline.io import InputError, atomic_write
 from pipeline.predict.images import PREPARED, content_extent, is_cropped
 from pipeline.predict.model import OnnxModel, check_training_data, onnx_file
 from pipeline.programs import current_commit
 from pipeline.report.results import Result, load_result
 
 DUPLICATES = Path("data/duplicates.csv")
-
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class ValidationScores(BaseModel):
-    """Scores of the validation split on the card: a mean over the seeds. The file may hold more."""
-
-    model_config = ConfigDict(strict=True, frozen=True)
-
-    accuracy: Share
-
-
-class FinalScores(ValidationScores):
-    """Scores of the test split on the card: means over the seeds. The last two are there for several seeds only."""
-
-    accuracy_low: Share
-    accuracy_high: Share
-    f1_macro: Share
-    f1_macro_low: Share
-    f1_macro_high: Share
-    log_loss: float
-    calibration_error: Share
-    accuracy_std: float | None = None
-    ensemble_accuracy: Share | None = None
-
-
-class Scores(BaseModel):
-    """Scores of ``scores.json`` on the card."""
-
-    model_config = ConfigDict(strict=True, frozen=True)
-
-    validation: ValidationScores
-    test: FinalScores
 
 
 @dataclass(frozen=True)
@@ -70,7 +35,7 @@ class Project:
         description: Class names and background.
         commit: Full hash of the commit, with ``-dirty`` if tracked files have changed since.
         licence: SPDX identifier of the licence.
-        published: What articles report for the data, if any.
+        published: What articles report for the data.
         duplicates: Pairs of equal and nearly equal images.
     """
 
@@ -78,7 +43,7 @@ class Project:
     description: Description
     commit: str
     licence: str
-    published: PublishedResults | None
+    published: PublishedResults
     duplicates: pd.DataFrame
 
     @cached_property
@@ -95,13 +60,12 @@ def load_project() -> Project:
     Raises InputError for a file that is absent, damaged, or holds something else.
     """
     config = load_config()
-    articles = config.published
     return Project(
         config,
         load_description(),
         current_commit(),
         load_licence(),
-        load_settings(Path(articles), PublishedResults, "articles and models") if articles else None,
+        load_published(config.published),
         load_duplicates(DUPLICATES),
     )
 
@@ -125,7 +89,6 @@ class ExportedModel:
         project: Settings and data that all models share.
         result: Settings, predictions, curves and training of the model.
         recipe: Settings of its recipe.
-        scores: Means over the seeds.
         onnx: ONNX file that training wrote.
         shape: Height, width and channels of an image.
         data: MD5 of the prepared images that it was trained and tested on.
@@ -134,7 +97,6 @@ class ExportedModel:
     project: Project
     result: Result
     recipe: Recipe
-    scores: Scores
     onnx: Path
     shape: tuple[int, int, int]
     data: str
@@ -149,10 +111,10 @@ class ExportedModel:
         """Test accuracy of the best seed, whose network is in the file."""
         return self.result.best_scores["accuracy"]
 
-    @property
-    def per_class(self) -> pd.DataFrame:
-        """Precision, recall, F1 and support of the best seed, a row for each class."""
-        return per_class_table(self.result.actual, self.result.predicted, self.result.classes)
+    @cached_property
+    def scores(self) -> dict[str, Any]:
+        """Scores of each split, as in ``scores.json``."""
+        return all_scores(self.result.predictions)
 
     @property
     def properties(self) -> dict[str, str]:
@@ -180,7 +142,6 @@ def has_files(layout: Layout, name: str) -> bool:
         layout.curves(name),
         layout.run(name),
         layout.evaluation(name) / "confusion.csv",
-        layout.evaluation(name) / "scores.json",
     ]
     return all(path.exists() for path in needed)
 
@@ -206,21 +167,8 @@ def load_model(project: Project, layout: Layout, pipeline: Pipeline, name: str) 
         found, advice = f"found no training of {name}, expected one", f"run `dvc repro {layout.stage('train', name)}`"
         raise InputError(f"{layout.folder / 'dvc.lock'}: {found}; {advice}")
     result = load_result(layout, name, config, project.description.classes)
-    scores = load_scores(require_output(layout.evaluation(name) / "scores.json", layout.stage("evaluate", name)))
     shape = OnnxModel(file, len(result.classes)).shape
-    return ExportedModel(project, result, pipeline.recipes[config.recipe], scores, file, shape, data)
-
-
-def load_scores(path: Path) -> Scores:
-    """Load the scores of a model that its card shows.
-
-    Raises InputError if one is absent or no score.
-    """
-    try:
-        return Scores.model_validate(read_json(path))
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        raise InputError(f"{path}: {'.'.join(map(str, wrong['loc']))}: expected a score: {wrong['msg']}") from error
+    return ExportedModel(project, result, pipeline.recipes[config.recipe], file, shape, data)
 
 
 def write_onnx(path: Path, source: Path, properties: Mapping[str, str]) -> None:

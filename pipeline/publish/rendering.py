@@ -1,17 +1,16 @@
 """Render the templates of the site's pages and of the model cards."""
 
-from base64 import b64encode
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-import pipeline.report.page
+from pipeline.report.page.build import TEMPLATES as REPORT_TEMPLATES
+from pipeline.report.page.build import content_hash
 from pipeline.report.tables import escape_markdown
 
 TEMPLATES = Path(__file__).parent / "templates"
-REPORT_STYLE = Path(pipeline.report.page.__file__).parent / "templates/page.css"
+REPORT_STYLE = REPORT_TEMPLATES / "page.css"
 
 
 def render(template: str, **context: Any) -> str:
@@ -23,10 +22,5 @@ def render(template: str, **context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"markdown": escape_markdown, "sha256": _hash}
+    environment.filters |= {"markdown": escape_markdown, "sha256": content_hash}
     return environment.get_template(template).render(**context)
-
-
-def _hash(text: str) -> str:
-    """Return the SHA-256 of a style or a script, as a page's policy names it."""
-    return b64encode(sha256(text.encode()).digest()).decode()

@@ -27,7 +27,7 @@ def choose_model(models: Sequence[ExportedModel]) -> ExportedModel:
     """
     small = [model for model in models if model.result.run.parameters <= MAX_PARAMETERS]
     smallest = min(models, key=lambda model: model.result.run.parameters)
-    return max(small, key=lambda model: model.scores.validation.accuracy, default=smallest)
+    return max(small, key=lambda model: model.result.predictions["validation"].correct.mean(), default=smallest)
 
 
 def write_try_page(path: Path, onnx_file: Path, prepared: Path, cache: Path = CACHE) -> None:
