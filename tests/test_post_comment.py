@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from pipeline.review.comment import Outputs, Review, format_review
-from pipeline.review.scores import Candidate, Comparison, ModelScores, Score, Verdict
+from pipeline.review.scores import Candidate, Changes, ModelScores, Score, Verdict
 from pipeline.review.settings import load_review_settings
 from tests.helpers.json_server import JsonHandler, serving
 from tools.post_comment import LONGEST, MARKER, disarm, main
@@ -292,7 +292,7 @@ def test_disarming_takes_no_longer_for_odd_text() -> None:
 def test_an_honest_review_keeps_its_form() -> None:
     score = Score(0.5, 0.6, 0.4)
     model = ModelScores("airbench_small", (1, 2), [score, score])
-    comparison = Comparison(
+    comparison = Changes(
         [model], Candidate("mlp", "cnn1", model), Verdict(False, "92.00 % (base: 92.50 %), below 91.90 %."), {}
     )
     outputs = Outputs(["data/models/a"], ["frontier/dvc.yaml:train@x"], [], ["dvc pull: no https://remote"])

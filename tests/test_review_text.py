@@ -13,7 +13,7 @@ from pipeline.io import InputError
 from pipeline.review.comment import Review, format_failure, format_review
 from pipeline.review.markdown import MAX_TEXT, as_code, format_table
 from pipeline.review.scores import (
-    Comparison,
+    Changes,
     MaxDrop,
     Score,
     Verdict,
@@ -149,7 +149,7 @@ def test_what_is_no_score_is_not_shown_as_one(value: Any) -> None:
     assert mlp.seeds == (None, None)
     verdict = judge(candidate.model.scores[1], "interval")
     assert not verdict.passed
-    comparison = Comparison(models, candidate, verdict, metrics)
+    comparison = Changes(models, candidate, verdict, metrics)
     text = format_review(Review("main", COMMIT, comparison=comparison, settings=OWN))
     assert "| `mlp`, new, removed | – | – |  | – | – |  |" in text
 
@@ -177,7 +177,7 @@ def test_other_numbers_of_seeds_than_the_base_are_shown() -> None:
         "metrics/single.json": {"seeds": {"old": 3, "new": 1}, **score},
         "metrics/strided.json": {"seeds": {"new": 3}, **score},
     }
-    compared = Comparison(compare_models(metrics, OWN), None, judge(Score(0.7, 0.7, 0.6), "interval"), metrics)
+    compared = Changes(compare_models(metrics, OWN), None, judge(Score(0.7, 0.7, 0.6), "interval"), metrics)
     rows = format_review(Review("main", COMMIT, comparison=compared, settings=OWN)).split("\n")
     assert [row.split("|")[1].strip() for row in rows if row.startswith("| `")][:4] == [
         "`cnn1`, 5 seeds (base: 1)",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.review.markdown import as_code, format_table
-from pipeline.review.scores import Candidate, Comparison, Difference, ModelScores, Score, format_score
+from pipeline.review.scores import Candidate, Changes, Difference, ModelScores, Score, format_score
 from pipeline.review.settings import Column, Settings
 from pipeline.review.staleness import Reason
 
@@ -57,7 +57,7 @@ class Review:
     params: Difference = field(default_factory=dict)
     stale: Mapping[str, Sequence[Reason]] = field(default_factory=dict)
     comments_only: Sequence[str] = ()
-    comparison: Comparison | None = None
+    comparison: Changes | None = None
     outputs: Outputs | None = None
     settings: Settings = field(default_factory=Settings)
 
@@ -96,7 +96,7 @@ def format_failure(base: str, reasons: str) -> str:
     return "\n".join([f"## Results against {as_code(base)}", "", "**Not reviewed.**", "", *lines]) + "\n"
 
 
-def _format_comparison(comparison: Comparison, settings: Settings) -> list[str]:
+def _format_comparison(comparison: Changes, settings: Settings) -> list[str]:
     verdict, candidate, columns = comparison.verdict, comparison.candidate, settings.columns
     outcome = f"**{'Passed' if verdict.passed else 'Failed'}.** {verdict.sentence}"
     if not columns:

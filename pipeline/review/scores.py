@@ -86,7 +86,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Changes:
     """The changes of a branch in the results. `candidate` is None without a gate."""
 
     models: Sequence[ModelScores]
@@ -95,7 +95,7 @@ class Comparison:
     metrics: Difference
 
 
-def compare(metrics: Difference, settings: Settings, max_drop: MaxDrop) -> Comparison:
+def compare(metrics: Difference, settings: Settings, max_drop: MaxDrop) -> Changes:
     """Compare metrics with those of the base, and check the gate.
 
     Args:
@@ -108,10 +108,10 @@ def compare(metrics: Difference, settings: Settings, max_drop: MaxDrop) -> Compa
     """
     models = compare_models(metrics, settings)
     if settings.gate is None:
-        return Comparison(models, None, Verdict(True, "The results are those of the code. There is no gate."), metrics)
+        return Changes(models, None, Verdict(True, "The results are those of the code. There is no gate."), metrics)
     candidate, column = compare_candidate(metrics, settings.gate, settings), settings.gate_column
     score = candidate.model.scores[settings.columns.index(column)]
-    return Comparison(models, candidate, check_gate(score, max_drop, settings.gate, column), metrics)
+    return Changes(models, candidate, check_gate(score, max_drop, settings.gate, column), metrics)
 
 
 def compare_models(difference: Difference, settings: Settings) -> list[ModelScores]:
