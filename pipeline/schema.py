@@ -25,7 +25,7 @@ class _ClosedKeys(GenerateJsonSchema):
     """Refuse keys that are no names, such as one of a model, where pydantic's own schema ignores them."""
 
     def dict_schema(self, schema: DictSchema) -> JsonSchemaValue:
-        """Return the schema of a mapping."""
+        """Return the schema of a mapping that refuses keys of another form."""
         return {"additionalProperties": False} | super().dict_schema(schema)
 
     def field_title_should_be_set(self, schema: Any) -> bool:

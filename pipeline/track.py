@@ -109,7 +109,7 @@ def load_training(layout: Layout, name: str) -> Training:
             "commit": current_commit(),
             "data_md5": recorded.get(Path("data/prepared.npz"), ""),
             "seed": str(run["seed"]),
-            "machine": f"{run['processor']}, {run['cores']} cores, {run['backend']} on {run['device']}",
+            "machine": f"{run['backend']} on {run['device']} ({run['processor']}, {run['cores']} cores)",
         },
     )
 

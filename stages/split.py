@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from pipeline.config import load_config
-from pipeline.data.dataset import check_disjoint, load_prepared
+from pipeline.data.dataset import load_prepared
 from pipeline.data.description import load_description
 from pipeline.data.split import hold_out, normalization_statistics
 from pipeline.io import InputError, run, write_npz
@@ -24,7 +24,6 @@ def main() -> None:
     parameter = f"splits.{name}.validation_size"
     names = load_description().classes
     train, validation = hold_out(labels, split.validation_size, split.seed, parameter, names)
-    check_disjoint(train, validation, len(labels))
     offset, scale = normalization_statistics(prepared["train_images"][train], method)
     path = Path(f"data/splits/{name}.npz")
     write_npz(path, {"train": train, "validation": validation, "offset": offset, "scale": scale})

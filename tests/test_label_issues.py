@@ -2,8 +2,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipeline.evaluation.label_issues import find_label_issues
 from pipeline.evaluation.predictions import Predictions
+from pipeline.report.page.data import find_label_issues
 
 CLASSES = 10
 

@@ -201,7 +201,7 @@ def test_a_mistake_in_a_search_is_named(old: str, new: str, message: str, tmp_pa
 
 @pytest.mark.parametrize("path", sorted(Path("sweeps").glob("*.yaml")), ids=str)
 def test_shipped_sweeps_fit_the_parameters(path: Path) -> None:
-    assert load_sweep(path)[0].settings
+    assert load_sweep(path)[0].model
 
 
 def test_a_sweep_runs_once_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipeline.config import ROOT, Layout, Pipeline, load_all
 from pipeline.io import require_output, run, write_text
+from pipeline.report.tables import percent
 
 README = Path("README.md")
 RESULTS = Path("docs/results.md")
@@ -33,8 +34,8 @@ def markdown(table: pd.DataFrame) -> str:
     rows = [
         {
             "Model": f"`{row['model']}`",
-            "Test accuracy (95 % interval)": f"{_percent(row['accuracy'])} % "
-            f"({_percent(row['accuracy_low'])}–{_percent(row['accuracy_high'])} %)",
+            "Test accuracy (95 % interval)": f"{percent(row['accuracy'])} % "
+            f"({percent(row['accuracy_low'])}–{percent(row['accuracy_high'])} %)",
             "Published (article)": "–" if pd.isna(row["claim"]) else f"{row['claim']} ({row['article']})",
             "Seeds": str(row["seeds"]),
             "Parameters": f"{row['parameters']:,}",
@@ -84,10 +85,6 @@ def main() -> None:
     }
     for path, text in texts.items():
         write_text(path, text)
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.2f}"
 
 
 if __name__ == "__main__":

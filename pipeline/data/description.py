@@ -1,7 +1,7 @@
 """Describe the data beside the arrays, in ``data/dataset.json``, which the stage ``preprocess`` writes.
 
-It is a file of its own, so that another name for a class trains nothing again. It is a module of its own, so that a
-change of how data is read scores nothing again.
+It is a file of its own, so that another name for a class trains nothing again. It is a module of its own, so that
+`make accept-comments` can keep the scores after a change of how data is read.
 """
 
 from pathlib import Path

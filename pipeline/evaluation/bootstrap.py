@@ -6,7 +6,7 @@ import numpy.typing as npt
 RESAMPLES = 10_000
 SEED = 0
 BATCH = 500  # resamples held in memory at a time
-LEVEL = 0.95
+CONFIDENCE = 0.95
 
 
 def bootstrap_intervals(
@@ -47,7 +47,7 @@ def bootstrap_intervals(
         f1 = (2 * hits / np.maximum(of_class, 1)).mean(axis=2)  # F1 of an absent class is 0
         each = np.stack([hits.sum(axis=2) / images, f1])
         resampled.append((each * drawn).sum(axis=2) / seeds)
-    tail = (1 - LEVEL) / 2
+    tail = (1 - CONFIDENCE) / 2
     (accuracy_low, f1_low), (accuracy_high, f1_high) = np.quantile(np.hstack(resampled), [tail, 1 - tail], axis=1)
     return {
         "accuracy_low": float(accuracy_low),

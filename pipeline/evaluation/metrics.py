@@ -55,9 +55,8 @@ def seed_scores(predictions: SeedPredictions) -> dict[str, float]:
     of_seeds = [class_scores(predictions.labels, predicted, classes) for predicted in predictions.predicted]
     found = mean_scores(of_seeds) | bootstrap_intervals(predictions.labels, predictions.predicted, classes)
     if seeds > 1:
-        ensemble = predictions.ensemble
-        accuracy = {"ensemble_accuracy": float(np.mean(ensemble.predicted == ensemble.labels))}
-        found |= standard_deviations(of_seeds) | accuracy
+        found |= standard_deviations(of_seeds)
+        found["ensemble_accuracy"] = float(np.mean(predictions.ensemble.predicted == predictions.labels))
     return found
 
 
@@ -108,12 +107,7 @@ def mean_scores(of_seeds: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def standard_deviations(of_seeds: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Compute the sample standard deviations of accuracy and macro F1 over the seeds: each one's `_std`.
-
-    A single seed has none.
-    """
-    if len(of_seeds) < 2:
-        return {}
+    """Compute the sample standard deviations of accuracy and macro F1 over several seeds: each one's `_std`."""
     return {f"{name}_std": float(np.std([one[name] for one in of_seeds], ddof=1)) for name in ("accuracy", "f1_macro")}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest, t
 
-LEVEL = 0.05
+SIGNIFICANCE = 0.05
 NORMAL = 1.96  # standard deviations within which 95 % of a normal distribution lie
 
 Correct = npt.NDArray[np.bool_]
@@ -124,7 +124,7 @@ class Pair:
     @property
     def significant(self) -> bool:
         """True if the accuracies differ beyond chance."""
-        return self.corrected < LEVEL
+        return self.corrected < SIGNIFICANCE
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.io import InputError, atomic_write, printable
+from pipeline.io import InputError, printable
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -297,7 +297,6 @@ def _is_plot(path: Path) -> bool:
 
 def _plot(path: Path, predictions: "Sequence[tuple[Example, Probabilities]]", classes: Sequence[str]) -> None:
     """Draw images and their probabilities into a PNG file that names `SOFTWARE`."""
-    from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
     from pipeline.report.figures.images import Predicted, prediction_grid
@@ -306,7 +305,4 @@ def _plot(path: Path, predictions: "Sequence[tuple[Example, Probabilities]]", cl
     shown = [Predicted(example.pixels, found, example.label, example.name) for example, found in predictions]
     metadata = PngInfo()
     metadata.add_text("Software", SOFTWARE)
-    with atomic_write(path) as temporary:
-        write_png(temporary, prediction_grid(shown, classes))
-        with Image.open(temporary) as image:
-            image.save(temporary, dpi=image.info["dpi"], pnginfo=metadata, optimize=True)
+    write_png(path, prediction_grid(shown, classes), metadata)

@@ -83,7 +83,7 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 Printable = Annotated[str, Field(min_length=1), AfterValidator(printable)]
-Optional = BeforeValidator(lambda text: text or None)  # metadata are texts; an empty one says that there is none
+EmptyIsNone = BeforeValidator(lambda text: text or None)  # metadata are texts; an empty one says that there is none
 
 
 class Metadata(BaseModel):
@@ -100,8 +100,8 @@ class Metadata(BaseModel):
 
     name: Printable
     class_names: Annotated[Json[list[Printable]], AfterValidator(_distinct)]
-    background: Annotated[Literal["dark", "light"] | None, Optional]
-    content_extent: Annotated[Annotated[float, Field(gt=0, le=1)] | None, Optional]
+    background: Annotated[Literal["dark", "light"] | None, EmptyIsNone]
+    content_extent: Annotated[Annotated[float, Field(gt=0, le=1)] | None, EmptyIsNone]
 
 
 class OnnxModel:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegative
 
 from pipeline.config import Layout, Pipeline
 from pipeline.config_models import ModelConfig
-from pipeline.evaluation.metrics import class_scores, confusion_counts, load_confusion, seed_scores
+from pipeline.evaluation.metrics import class_scores, confusion_counts, load_confusion, per_class_table, seed_scores
 from pipeline.evaluation.predictions import Predictions, SeedPredictions, best_seed, load_predictions
 from pipeline.io import InputError, read_json, require_output
 
@@ -92,6 +92,11 @@ class Result:
     def confusion(self) -> npt.NDArray[np.int64]:
         """Test images by actual class (row) and the best seed's prediction (column), int64 (classes, classes)."""
         return confusion_counts(self.actual, self.predicted, len(self.classes))
+
+    @cached_property
+    def per_class(self) -> pd.DataFrame:
+        """Precision, recall, F1 and support of the best seed on the test split, one row for each class."""
+        return per_class_table(self.actual, self.predicted, self.classes)
 
     @cached_property
     def best_scores(self) -> dict[str, float]:
@@ -192,6 +197,7 @@ def _load_run(path: Path) -> Run:
     except ValidationError as error:
         wrong = error.errors()[0]
         field = ".".join(map(str, wrong["loc"]))
-        found = "nothing" if wrong["type"] == "missing" else repr(wrong["input"])
-        expected = wrong["msg"].removeprefix("Input should be ")
-        raise InputError(f"{path}: {field}: found {found}, expected {expected}") from error
+        missing = wrong["type"] == "missing"
+        found, expected = ("nothing", "a value") if missing else (repr(wrong["input"]), wrong["msg"])
+        expected = expected.removeprefix("Input should be ")
+        raise InputError(f"{path}: {field}: found {found}, expected: {expected}") from error

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from pipeline.config import Published
@@ -25,7 +24,7 @@ def results_table(results: Sequence[Result], published: Mapping[str, Published])
     rows = []
     for index, result in enumerate(results):
         rank_best, rank_worst = ranking.rank_range(index)
-        article = published.get(result.name)
+        claim = published.get(result.name)
         rows.append(
             {
                 "model": result.name,
@@ -38,9 +37,9 @@ def results_table(results: Sequence[Result], published: Mapping[str, Published])
                 "seconds_per_epoch": result.run.seconds_per_epoch,
                 "best_epoch": result.run.best_epoch,
                 "epochs": result.run.epochs,
-                "article": article.article if article else None,
-                "claim": article.claim if article else None,
-                "published_accuracy": article.accuracy if article else None,
+                "article": claim.article if claim else None,
+                "claim": claim.claim if claim else None,
+                "published_accuracy": claim.accuracy if claim else None,
             }
         )
     return pd.DataFrame(rows)
@@ -75,8 +74,8 @@ def summary(results: Sequence[Result]) -> str:
     lines = []
     for index in by_accuracy(results)[:TOP]:
         scores = results[index].test_scores
-        interval = f"{_percent(scores['accuracy_low'])}–{_percent(scores['accuracy_high'])}"
-        lines.append(f"{results[index].name:<20} {_percent(scores['accuracy'])} % ({interval} %)")
+        interval = f"{percent(scores['accuracy_low'])}–{percent(scores['accuracy_high'])}"
+        lines.append(f"{results[index].name:<20} {percent(scores['accuracy'])} % ({interval} %)")
     return "\n".join(lines)
 
 
@@ -106,27 +105,28 @@ def escape_markdown(text: str) -> str:
 
 def _row(result: Result, ranks: tuple[int, int], published: Published | None) -> dict[str, str]:
     scores, run = result.test_scores, result.run
-    seconds = np.format_float_positional(run.seconds_per_epoch, precision=2, fractional=False, trim="-")
-    deviation = f" ± {_percent(scores['accuracy_std'])}" if "accuracy_std" in scores else ""
-    ensemble = f"{_percent(scores['ensemble_accuracy'])} %" if "ensemble_accuracy" in scores else "–"
-    interval = f"({_percent(scores['accuracy_low'])}–{_percent(scores['accuracy_high'])} %)"
+    seconds = f"{run.seconds_per_epoch:.2g}" if run.seconds_per_epoch < 10 else f"{run.seconds_per_epoch:.0f}"
+    deviation = f" ± {percent(scores['accuracy_std'])}" if "accuracy_std" in scores else ""
+    ensemble = f"{percent(scores['ensemble_accuracy'])} %" if "ensemble_accuracy" in scores else "–"
+    interval = f"({percent(scores['accuracy_low'])}–{percent(scores['accuracy_high'])} %)"
     return {
         "Model": f"`{result.name}`",
         "Rank": "–".join(map(str, dict.fromkeys(ranks))),
-        "Test accuracy (95 % interval)": f"{_percent(scores['accuracy'])}{deviation} % {interval}",
+        "Test accuracy (95 % interval)": f"{percent(scores['accuracy'])}{deviation} % {interval}",
         "Seeds": f"{len(result.correct)}",
         "Ensemble of the seeds": ensemble,
         "Published accuracy (article)": (
             f"{escape_markdown(published.claim)} ({escape_markdown(published.article)})" if published else "–"
         ),
-        "Macro F1": f"{_percent(scores['f1_macro'])} %",
+        "Macro F1": f"{percent(scores['f1_macro'])} %",
         "Parameters": f"{run.parameters:,}",
         "Seconds per epoch": seconds,
         "Epochs (best of trained)": f"{run.best_epoch} of {run.epochs}",
     }
 
 
-def _percent(fraction: float) -> str:
+def percent(fraction: float) -> str:
+    """Write a fraction in per cent, with two digits."""
     return f"{100 * fraction:.2f}"
 
 

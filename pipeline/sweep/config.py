@@ -108,11 +108,6 @@ class Sweep(StrictModel):
     grid: Annotated[dict[Key, Annotated[list[Value], Field(min_length=1)]], Field(min_length=1)] | None = None
     search: Search | None = None
 
-    @property
-    def settings(self) -> list[str]:
-        """Keys below ``models.NAME`` that differ between trials."""
-        return list(self.grid or (self.search.settings if self.search else ()))
-
     @model_validator(mode="after")
     def refuse_both_and_neither(self) -> Self:
         """Refuse a sweep that is not exactly one of grid and search."""

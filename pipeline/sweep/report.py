@@ -19,7 +19,7 @@ def write_report(folder: Path, sweep: Sweep, results: Sequence[TrialResult | Pru
     """Write ``trials.csv`` and the figures of a sweep.
 
     Args:
-        folder: Where they go. What was there, such as figures of earlier settings, is removed.
+        folder: Where they go. Its figures, which may be of earlier settings, are removed.
         sweep: The sweep.
         results: All its trials.
         best: The best of them.
@@ -32,7 +32,7 @@ def write_report(folder: Path, sweep: Sweep, results: Sequence[TrialResult | Pru
     if sweep.search:
         write_png(folder / "settings.png", accuracy_by_value(ended, sweep.search, best))
         return
-    for setting in sweep.settings:
+    for setting in sweep.grid or ():
         write_png(folder / "curves" / f"{setting}.png", curves_by_value(ended, setting, best))
 
 

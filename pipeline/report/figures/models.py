@@ -97,8 +97,6 @@ def learning_curves(result: Result) -> Figure:
     loss, accuracy = figure.subplots(1, 2)
     _train_and_validation(loss, result, "loss")
     _train_and_validation(accuracy, result, "accuracy")
-    loss.set_ylabel("loss")
-    accuracy.set_ylabel("accuracy")
     accuracy.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     handles, labels = loss.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
@@ -111,9 +109,7 @@ def _train_and_validation(axes: Axes, result: Result, column: str) -> None:
     axes.plot(curves["epoch"], curves[column], marker=marker, color=BLUE, linestyle="--", label="training")
     axes.plot(curves["epoch"], curves[f"val_{column}"], marker=marker, color=ORANGE, label="validation")
     axes.axvline(best, color=GREY, linestyle=":", linewidth=1.2, label=f"best epoch ({best})")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set_xlabel("epoch")
-    simplify(axes)
+    _label_axes(axes, column)
 
 
 def validation_accuracies(results: Sequence[Result]) -> Figure:

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from pipeline.io import atomic_write
 
@@ -44,10 +45,15 @@ def simplify(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def write_png(path: Path, figure: Figure) -> None:
+def write_png(path: Path, figure: Figure, metadata: PngInfo | None = None) -> None:
     """Write the figure. Equal figures give equal bytes.
 
     Warns once if no installed font has all characters, which are then drawn as boxes.
+
+    Args:
+        path: The file.
+        figure: The figure.
+        metadata: Texts for the file.
     """
     figure.set_dpi(RESOLUTION)
     canvas = FigureCanvasAgg(figure)
@@ -61,7 +67,7 @@ def write_png(path: Path, figure: Figure) -> None:
     if not in_colour:
         image = image.quantize(PALETTE, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     with atomic_write(path) as temporary:
-        image.save(temporary, dpi=(RESOLUTION, RESOLUTION), optimize=True)
+        image.save(temporary, dpi=(RESOLUTION, RESOLUTION), optimize=True, pnginfo=metadata)
 
 
 @cache

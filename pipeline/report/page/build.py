@@ -19,11 +19,11 @@ from pipeline.report.page.charts import (
     accuracies,
     accuracy_by_size,
     class_differences,
-    class_scores,
-    learning_curves,
+    compared_curves,
     pixel_values,
     reliability_diagram,
     samples_per_class,
+    scores_by_class,
     seed_differences,
 )
 from pipeline.report.page.data import (
@@ -63,7 +63,7 @@ def render(source: Source) -> str:
     return environment.get_template("index.html.j2").render(
         style=_verbatim(_text("page.css")),
         scripts=scripts,
-        script_hashes=[_hash(script) for script in scripts],
+        script_hashes=[content_hash(script) for script in scripts],
         sheet=b64encode(sprite_sheet(images)).decode(),
         columns=columns(len(images)),
         ratio=images.shape[1] / images.shape[2],
@@ -115,8 +115,8 @@ def _charts(source: Source, table: pd.DataFrame, best: list[str]) -> dict[str, A
     charts = {
         "accuracies": accuracies(table),
         "by-size": accuracy_by_size(table),
-        "curves-chart": learning_curves(results, best[:CURVES_SHOWN]),
-        "class-scores": class_scores(results, best[0]),
+        "curves-chart": compared_curves(results, best[:CURVES_SHOWN]),
+        "class-scores": scores_by_class(results, best[0]),
         "reliability": reliability_diagram({one.name: reliability(one.best["test"]) for one in results}, best[0]),
         "differences": class_differences(source.classes),
         "samples": samples_per_class(images_per_class(dataset.splits, source.classes)),
@@ -160,5 +160,6 @@ def _verbatim(text: str) -> Markup:
     return Markup(text.replace("</script", r"<\/script"))  # noqa: S704
 
 
-def _hash(script: str) -> str:
-    return b64encode(sha256(script.encode()).digest()).decode()
+def content_hash(text: str) -> str:
+    """Return the SHA-256 of a style or a script, as a page's policy names it."""
+    return b64encode(sha256(text.encode()).digest()).decode()

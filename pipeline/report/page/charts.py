@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.dataset import Normalization
-from pipeline.evaluation.metrics import pareto_front, per_class_table
+from pipeline.evaluation.metrics import pareto_front
 from pipeline.report.results import Result
 
 # Custom properties of page.css. SVG takes them as colours, so a chart follows the theme without being redrawn.
@@ -36,12 +36,7 @@ def style(chart: Chart, height: int, description: str) -> Chart:
     Returns:
         The styled chart.
     """
-    text: dict[str, Any] = {
-        "titleColor": MUTED,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-        "labelFontSize": 12,
-    }
+    text: dict[str, Any] = {"titleColor": MUTED, "titleFontSize": 12, "titleFontWeight": "normal", "labelFontSize": 12}
     lines = {"gridColor": LINE, "domainColor": LINE, "tickColor": LINE}
     styled: Chart = chart.properties(
         width="container",
@@ -132,15 +127,10 @@ def reliability_diagram(tables: Mapping[str, pd.DataFrame], model: str) -> Chart
     return style(chart, 300, "Reliability diagram: accuracy against confidence of the chosen model")
 
 
-def class_scores(results: Sequence[Result], model: str) -> Chart:
+def scores_by_class(results: Sequence[Result], model: str) -> Chart:
     """Draw precision, recall and F1 on the test images by class. The script sets `model`."""
     classes = results[0].classes
-    rows = pd.concat(
-        [
-            per_class_table(result.actual, result.predicted, classes).round(5).assign(model=result.name)
-            for result in results
-        ]
-    )
+    rows = pd.concat([result.per_class.round(5).assign(model=result.name) for result in results])
     measures = {"precision": BLUE, "recall": ORANGE, "f1": INK}
     score = alt.X(
         "score:Q", title=None, scale=alt.Scale(zero=False, padding=12), axis=alt.Axis(format="%", tickCount=6)
@@ -248,7 +238,7 @@ def _label_offsets(rows: pd.DataFrame) -> list[float]:
     return [round(float(offset), 1) for offset in offsets]
 
 
-def learning_curves(results: Sequence[Result], chosen: Sequence[str]) -> Chart:
+def compared_curves(results: Sequence[Result], chosen: Sequence[str]) -> Chart:
     """Draw curves by epoch. The script sets `chosen`, a list of models, and `measure`, accuracy or loss.
 
     A model's index among the chosen ones gives its colour and its shape: when colours repeat, shapes differ.

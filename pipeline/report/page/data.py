@@ -1,5 +1,6 @@
 """Collect the page's data on models and images from the files of the earlier stages."""
 
+import warnings
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
+import cleanlab.filter
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -16,8 +18,7 @@ from pipeline.config import Published
 from pipeline.data.dataset import Dataset, Normalization, Split, load_dataset, load_prepared, load_split
 from pipeline.data.description import load_description
 from pipeline.data.duplicates import load_duplicates, repeated_in_test
-from pipeline.evaluation.label_issues import find_label_issues
-from pipeline.evaluation.metrics import expected_calibration_error, per_class_table, reliability
+from pipeline.evaluation.metrics import expected_calibration_error, reliability
 from pipeline.evaluation.predictions import Predictions
 from pipeline.evaluation.significance import Ranking
 from pipeline.io import InputError
@@ -142,6 +143,28 @@ def label_issues(predictions: Predictions) -> LabelIssues:
     return LabelIssues(len(found), predictions, found[:SHOWN])
 
 
+def find_label_issues(predictions: Predictions) -> npt.NDArray[np.int64]:
+    """Return the indices of images whose label is probably wrong, the least probable label first, int64 (m,).
+
+    The predictions must be of a model that was not trained on these images. The method is confident learning
+    (Northcutt, Jiang and Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, 2021), ranked by the
+    probability of the given label.
+
+    Raises ValueError if all images have the same label: the method compares classes with each other.
+    """
+    if len(np.unique(predictions.labels)) < 2:
+        raise ValueError("all labels are equal")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "May not flag all label issues")  # in classes with hardly any images
+        found = cleanlab.filter.find_label_issues(
+            predictions.labels.astype(np.int64),
+            predictions.probabilities,
+            return_indices_ranked_by="self_confidence",
+            n_jobs=1,
+        )
+    return np.asarray(found, dtype=np.int64)
+
+
 def images_per_class(splits: Mapping[str, Split], classes: Sequence[str]) -> pd.DataFrame:
     """Count images by class (rows) and split (columns)."""
     counts = {name: np.bincount(split.labels, minlength=len(classes)) for name, split in splits.items()}
@@ -171,9 +194,9 @@ def without_duplicates(results: Sequence[Result], duplicates: pd.DataFrame) -> p
     A test image is repeated if it equals or resembles a training image or an earlier test image. Both accuracies are
     means over the seeds and fractions of 1. The second is NaN if no image is left.
     """
-    rows = []
+    rows, repeated = [], repeated_in_test(duplicates)
     for result in results:
-        rest = np.delete(result.correct, repeated_in_test(duplicates), axis=1)
+        rest = np.delete(result.correct, repeated, axis=1)
         rows.append((result.name, result.correct.mean(), rest.mean() if rest.size else np.nan))
     return pd.DataFrame(rows, columns=["model", "all", "unique"])
 
@@ -242,7 +265,7 @@ def issue_pictures(source: Source, sprites: Sprites, split: str, issues: LabelIs
         probabilities[issues.indices, issues.suggested],
         strict=True,
     )
-    counts = {"found": issues.total, "of": len(issues.predictions.labels), "reason": issues.reason}
+    counts = {"total": issues.total, "of": len(issues.predictions.labels), "reason": issues.reason}
     return {**counts, "pictures": list(pictures)}
 
 
@@ -285,7 +308,7 @@ def model_data(result: Result, sprites: Sprites) -> dict[str, Any]:
         "seeds": len(result.correct),
         "calibrationError": expected_calibration_error(reliability(test)),
         "confusion": result.confusion.tolist(),
-        "perClass": per_class_table(result.actual, result.predicted, result.classes).to_dict("records"),
+        "perClass": result.per_class.to_dict("records"),
         "averages": {name: value for name, value in result.best_scores.items() if name != "accuracy"},
         "mistakes": encoded(sprites.positions("test", wrong), "<u4"),
         "predicted": encoded(test.predicted[wrong], "u1"),

@@ -60,7 +60,7 @@ function showCell() {
   const inCell = [...model.mistakes.keys()].filter(
     (mistake) => page.labels[model.mistakes[mistake]] === actual && model.predicted[mistake] === predicted,
   );
-    find("gallery-title").textContent = `${page.classes[actual]} predicted as ${page.classes[predicted]}: ${count(inCell.length, "image")}`;
+  find("gallery-title").textContent = `${page.classes[actual]} predicted as ${page.classes[predicted]}: ${count(inCell.length, "image")}`;
   showInSteps(find("cards"), find("more"), inCell, (mistake) => card(model, mistake), CARDS);
 }
 
