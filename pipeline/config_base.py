@@ -92,10 +92,10 @@ def first_key(section: Any) -> str | None:
     return next(iter(keys), None) if isinstance(keys, dict) else None
 
 
-Settings = TypeVar("Settings", bound=BaseModel)
+Schema = TypeVar("Schema", bound=BaseModel)
 
 
-def load_settings(path: Path, schema: type[Settings], holds: str, context: Mapping[str, Any] | None = None) -> Settings:
+def load_settings(path: Path, schema: type[Schema], holds: str, context: Mapping[str, Any] | None = None) -> Schema:
     """Load a YAML file and validate it.
 
     DVC's own reader is used, whose YAML is 1.2: under YAML 1.1 ``1e-3`` would be a string.
