@@ -111,7 +111,8 @@ def kill_and_compare(folder: Path, reproduced: Path, plan: Iterable[tuple[tuple[
 
 def test_killed_stages_are_done_again_and_give_the_same(tmp_path: Path, reproduced_folder: Path) -> None:
     ways = random.Random(SEED).sample(WAYS, 2)  # noqa: S311  # no secret
-    kill_and_compare(tmp_path / "clone", reproduced_folder, zip(STAGES, cycle(ways), strict=False))
+    third = STAGES[1::3]  # preprocess, train and report; `make test-all` kills each stage in each way
+    kill_and_compare(tmp_path / "clone", reproduced_folder, zip(third, cycle(ways), strict=False))
 
 
 def test_each_stage_may_be_killed_in_each_way(tmp_path: Path, reproduced_folder: Path) -> None:
