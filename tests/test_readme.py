@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from pipeline.config import load_published
 from tests.helpers.clone import ENVIRONMENT, OUTSIDE_MAKE, ROOT, Clone
 from tests.helpers.documentation import code_blocks, run_block
 from tools.update_readme import fill, sections
@@ -61,6 +62,21 @@ def test_all_articles_are_named_with_their_titles() -> None:
     for letter, article in articles.items():
         title = re.split(r"[(…]", article["title"])[0].strip()
         assert re.search(rf"^\| {letter} \| .*{re.escape(title)}", table, re.MULTILINE), title
+
+
+def test_the_figures_of_three_seeds_are_those_of_the_trials() -> None:
+    page = Path("reports/sweeps/README.md").read_text(encoding="utf-8")
+    published = load_published("published.yaml").models
+    folders = sorted(Path("reports/sweeps").glob("*_seeds"))
+    assert folders
+    for folder in folders:
+        name = folder.name.removesuffix("_seeds")
+        table = pd.read_csv(folder / "test.csv").drop_duplicates().sort_values(f"models.{name}.seeds")
+        accuracies = 100 * table.set_index(f"models.{name}.seeds")[f"metrics/{name}.json:test.accuracy"]
+        assert accuracies.index.tolist() == ["[0]", "[1]", "[2]"]
+        each = ", ".join(f"{accuracy:.2f}" for accuracy in accuracies)
+        mean = f"{accuracies.mean():.2f} ± {accuracies.std():.2f}"
+        assert f"| `{name}` | {each} | {mean} | {published[name].claim} |" in page
 
 
 def test_make_has_every_target_that_pages_name() -> None:
