@@ -107,6 +107,12 @@ def test_a_first_candidate_passes() -> None:
     assert judge(Score(base=None, here=0.1, bound=None), "interval").passed
 
 
+def test_a_base_without_the_bound_is_no_way_through() -> None:
+    verdict = judge(Score(base=0.9, here=0.1, bound=None), "interval")
+    assert not verdict.passed
+    assert "the base has no number `test.f1_macro_low`." in verdict.sentence
+
+
 def test_scores_are_those_of_the_test_images() -> None:
     difference: Difference = {
         "metrics/candidate.json": {"model": {"old": "mlp", "new": "mlp"}},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.io import InputError
+from pipeline.review.markdown import as_code
 from pipeline.review.settings import MAX_NUMBER, SETTINGS, Column, Gate, Settings
 
 Metrics = Mapping[str, Mapping[str, Any]]  # of one file: by key, "old" and "new"
@@ -194,9 +195,12 @@ def check_gate(score: Score, allowed: MaxDrop, gate: Gate, column: Column) -> Ve
     if score.here is None:
         number, place = "number from 0 to 1" if column.percent else "number", f": {gate.place}" if gate.name else ""
         return Verdict(False, f"{title} is no {number} here{place}.")
-    limit = _limit(score, allowed, column)
-    if score.base is None or limit is None:
+    if score.base is None:
         return Verdict(True, f"{title} has nothing on the base that it could be compared with.")
+    limit = _limit(score.base, score.bound, allowed, column)
+    if limit is None:
+        bound = as_code(column.bound or "")
+        return Verdict(False, f"{title} has no limit: the base has no number {bound}. `--max-drop` may give one.")
     if allowed == "interval":
         why = f"the {'upper' if column.lower_is_better else 'lower'} end of the base's 95 % interval"
     else:
@@ -215,11 +219,11 @@ def format_score(value: float | None, column: Column) -> str:
     return f"{100 * value:.2f} %" if column.percent else f"{value:.5g}"
 
 
-def _limit(score: Score, allowed: MaxDrop, column: Column) -> float | None:
-    if isinstance(allowed, str) or score.base is None:
-        return score.bound
+def _limit(base: float, bound: float | None, allowed: MaxDrop, column: Column) -> float | None:
+    if isinstance(allowed, str):
+        return bound
     drop = allowed / 100 if column.percent else allowed
-    return score.base + drop if column.lower_is_better else score.base - drop
+    return base + drop if column.lower_is_better else base - drop
 
 
 def _model_scores(path: str, metrics: Metrics, settings: Settings) -> ModelScores:
