@@ -7,6 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.io import InputError
+from pipeline.review.command import restore_outputs
 from pipeline.review.staleness import Reason, Staleness, find_stale_results
 from tests.helpers.clone import Clone
 from tests.helpers.toy import ROOT_STAGES, fresh_clone, toy_repository
@@ -170,6 +171,37 @@ def test_a_stage_without_results_is_stale(toy: Clone, monkeypatch: pytest.Monkey
     toy.commit("A model without results")
     found = stale_in_a_clone(toy, monkeypatch).stale
     assert found == {f"{stage}@d": [Reason("dvc.lock", "has no results of it")] for stage in ("train", "evaluate")}
+
+
+def test_an_output_without_a_result_is_stale(toy: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    (toy.folder / ".gitignore").write_text("/data/scores\n")
+    toy.replace("dvc.yaml", "outs: [report.txt]", "outs: [report.txt, data/scores/summary.txt, data/summary.txt]")
+    toy.commit("More outputs")
+    found = stale_in_a_clone(toy, monkeypatch).stale
+    outputs = ("data/scores/summary.txt", "data/summary.txt")
+    assert found == {"report": [Reason(path, "has no hash in dvc.lock") for path in outputs]}
+
+
+def test_an_output_that_a_stage_gave_up_is_not_made(toy: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy.replace("dvc.yaml", "outs: [report.txt]", "outs: [report.txt, data/summary.txt]")
+    toy.replace("dvc.yaml", "> report.txt", "> report.txt && touch data/summary.txt")
+    toy.dvc("repro", "report")
+    toy.replace("dvc.yaml", "outs: [report.txt, data/summary.txt]", "outs: [report.txt]")
+    for name in ("data/summary.txt", "report.txt"):
+        (toy.folder / name).unlink()
+    monkeypatch.chdir(toy.folder)
+    outputs = restore_outputs(pull=False, wanted=["report"])
+    assert (outputs.reproduced, outputs.missing, outputs.failures) == (["report"], [], [])
+
+
+def test_what_a_stage_no_longer_reads_is_no_reason(toy: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy.replace("code/io.py", "LIMIT = 1", "LIMIT = 2")
+    toy.dvc("repro", "train@a", "train@b", "frontier/dvc.yaml:train@c")
+    toy.replace("dvc.yaml", 'deps: ["data/models/${item}", code/io.py]', "deps: [code/fit.py]")
+    toy.commit("Other inputs")
+    found = stale_in_a_clone(toy, monkeypatch).stale
+    fit = [Reason("code/fit.py", "has no hash in dvc.lock")]
+    assert found["evaluate@a"] == found["evaluate@b"] == fit
 
 
 def test_a_pipeline_that_was_never_run_is_not_stale(toy: Clone, monkeypatch: pytest.MonkeyPatch) -> None:

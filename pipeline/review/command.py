@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.config import load_all
 from pipeline.io import InputError, printable
-from pipeline.programs import Locked, dvc, git
+from pipeline.programs import dvc, git
 from pipeline.review.markdown import as_printable
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.review.comment import Outputs
     from pipeline.review.scores import MaxDrop
+    from pipeline.review.staleness import Stage
 
 DESCRIPTION = """\
 Review what this branch changes in the results, against the commit where it left BASE, and print a comment in Markdown.
@@ -143,7 +144,7 @@ def _review(arguments: Namespace) -> tuple[bool, str]:
         print(f"{'passed' if verdict.passed else 'failed'}: {verdict.sentence}", file=sys.stderr)
     else:
         print("passed: the results are those of the code; there is no base to compare them with", file=sys.stderr)
-    outputs = _restore_outputs(arguments.pull, arguments.run) if arguments.pull or arguments.run else None
+    outputs = restore_outputs(arguments.pull, arguments.run) if arguments.pull or arguments.run else None
     review = Review(arguments.base, commit, params, {}, comments_only, comparison, outputs, settings)
     return comparison is None or comparison.verdict.passed, format_review(review)
 
@@ -164,7 +165,7 @@ def _find_base(base: str) -> str | None:
         ) from error
 
 
-def _restore_outputs(pull: bool, wanted: Sequence[str]) -> "Outputs":
+def restore_outputs(pull: bool, wanted: Sequence[str]) -> "Outputs":
     """Restore missing outputs from the remote or the cache, then run the stages `wanted` whose inputs are there.
 
     DVC takes a result from its run cache where it has one, and runs the command elsewhere.
@@ -182,15 +183,18 @@ def _restore_outputs(pull: bool, wanted: Sequence[str]) -> "Outputs":
         dvc("checkout", "--allow-missing")
     stages = list_stages()
     locked = {stage: entry for stage, entry in read_locks(stages).entries.items() if stage in stages}
-    while stage := next((name for name in locked if _is_wanted(name, wanted) and _can_run(locked[name])), None):
+    left = [stage for stage in locked if _is_wanted(stage, wanted)]
+    while stage := next((stage for stage in left if _can_run(stages[stage])), None):
+        left.remove(stage)
         try:
             dvc("repro", "--single-item", stage)
         except InputError as error:
             outputs.failures.append(str(error))
             break
-        same = read_locks(stages).entries[stage].outs == locked[stage].outs
+        before, now = locked[stage].outs, read_locks(stages).entries[stage].outs
+        same = all(now[path] == before[path] for path in stages[stage].outs)
         (outputs.reproduced if same else outputs.differing).append(stage)
-    outputs.missing.extend(path for entry in locked.values() for path in _list_missing(entry))
+    outputs.missing.extend(path for stage in locked for path in _list_missing(stages[stage]))
     return outputs
 
 
@@ -204,9 +208,9 @@ def _is_wanted(stage: str, wanted: Sequence[str]) -> bool:
     return not {stage, name, name.partition("@")[0]}.isdisjoint(wanted)
 
 
-def _can_run(locked: Locked) -> bool:
-    return bool(_list_missing(locked)) and all(Path(path).exists() for path in locked.deps)
+def _can_run(stage: "Stage") -> bool:
+    return bool(_list_missing(stage)) and all(Path(path).exists() for path in stage.deps)
 
 
-def _list_missing(locked: Locked) -> list[str]:
-    return [path for path in locked.outs if not Path(path).exists()]
+def _list_missing(stage: "Stage") -> list[str]:
+    return sorted(path for path in stage.outs if "://" not in path and not Path(path).exists())

@@ -11,7 +11,7 @@ from pathlib import Path
 from posixpath import join, normpath
 from typing import Any, NamedTuple
 
-from pipeline.dvc_modules import DvcException, Repo
+from pipeline.dvc_modules import DvcException, ParamsDependency, Repo
 from pipeline.io import InputError
 from pipeline.programs import Locked, Recorded, dvc, git, is_ignored, read_lock
 from pipeline.review.code_changes import MAX_COMMITS, find_code_changes, hash_files, hash_folder, imported_files
@@ -21,13 +21,20 @@ METRICS_SUFFIXES = (".json", ".toml", ".yaml", ".yml")  # what DVC reads metrics
 
 
 class Stage(NamedTuple):
-    """A stage in the working tree: the folder that its paths begin in, and whether a changed input makes it stale.
+    """A stage in the working tree.
 
-    That is not so for a stage that is frozen, or has neither inputs nor outputs.
+    Attributes:
+        folder: The folder that its paths begin in.
+        follows_inputs: Whether a changed input makes it stale. That is not so for a stage that is frozen, or has
+            neither inputs nor outputs.
+        deps: The dependencies that it declares.
+        outs: The outputs that it declares.
     """
 
     folder: str
     follows_inputs: bool
+    deps: frozenset[str]
+    outs: frozenset[str]
 
 
 class Reason(NamedTuple):
@@ -105,14 +112,15 @@ def find_reasons(
     Returns:
         The reasons, and the dependencies in which nothing that matters to the stage has changed, such as comments.
     """
-    locked, changed = locks.entries[stage], changed_dependencies(entries)
-    paths = {**locked.deps, **locked.outs}
+    locked, declared, changed = locks.entries[stage], locks.stages[stage], changed_dependencies(entries)
     # DVC records another mark than MD5 for an address.
-    without_hash = [path for path in paths if not (paths[path].md5 or "://" in path or path in skip)]
+    recorded = {path for path, record in {**locked.deps, **locked.outs}.items() if record.md5 or "://" in path}
+    needed = declared.outs | (declared.deps if declared.follows_inputs else set())
+    without_hash = sorted(needed - recorded - {*skip})
     reasons = [Reason(path, f"has no hash in {lock_of(stage)}") for path in without_hash]
     explained, comments_only = {*skip, *without_hash}, []
-    for path in locked.deps if locks.stages[stage].follows_inputs else ():
-        if path in explained:
+    for path in locked.deps if declared.follows_inputs else ():
+        if path in explained or path not in declared.deps:
             continue
         current = _is_current(stage, path, locks, path in changed)
         if current is not None:
@@ -131,7 +139,7 @@ def changed_dependencies(entries: list[Any]) -> dict[str, Any]:
 
 
 def _describe_changes(stage: str, entries: list[Any], explained: Container[str]) -> Iterator[Reason]:
-    """Yield what `dvc status` says of a stage, less the dependencies `explained` and outputs that are only absent."""
+    """Yield what `dvc status` says of a stage, less the paths `explained` and outputs that are only absent."""
     for entry in entries:
         if isinstance(entry, str):
             if entry != "always changed":  # a stage that every `dvc repro` runs
@@ -143,6 +151,8 @@ def _describe_changes(stage: str, entries: list[Any], explained: Container[str])
             elif path not in explained:
                 yield Reason(path, STATES.get(state, "differs"))
         for path, state in entry.get("changed outs", {}).items():
+            if path in explained:
+                continue
             if state == "modified":
                 yield Reason(path, "was not added again" if stage.endswith(".dvc") else "is not what the stage wrote")
             elif state == "deleted" and not is_ignored(path):  # it belongs into git
@@ -165,12 +175,16 @@ def list_stages() -> dict[str, Stage]:
     """
     try:
         with Repo() as repo:
-            return {
-                stage.addressing: Stage(relpath(stage.wdir), not (stage.frozen or stage.is_callback))
-                for stage in repo.index.stages
-            }
+            return {stage.addressing: _describe_stage(stage) for stage in repo.index.stages}
     except DvcException as error:
         raise InputError(f"dvc: {error}") from error
+
+
+def _describe_stage(stage: Any) -> Stage:
+    folder = relpath(stage.wdir)
+    files = [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
+    deps, outs = (frozenset(_join(folder, item.def_path) for item in items) for items in (files, stage.outs))
+    return Stage(folder, not (stage.frozen or stage.is_callback), deps, outs)
 
 
 def lock_of(stage: str) -> str:
