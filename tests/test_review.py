@@ -261,7 +261,7 @@ def test_the_workflow_brings_outputs_from_the_remote(author: Clone, tmp_path: Pa
     (reviewer.folder / ".venv").symlink_to(Path(sys.executable).parents[1])
     workflow = YAML(typ="safe", pure=True).load(ROOT / ".github/workflows/review.yml")
     (step,) = (step for step in workflow["jobs"]["review"]["steps"] if step.get("name") == "Review")
-    settings = {"BASE": "origin/main", "MAX_DROP": "interval", "STAGES": "evaluate report"}
+    settings = {"BASE": "origin/main", "MAX_DROP": "", "STAGES": "evaluate report"}
     assert set(step["env"]) == set(settings)
     pull_request, push = ({**settings, "GITHUB_EVENT_NAME": name} for name in ("pull_request", "push"))
     push |= {"BASE": "5f" * 20, "MAX_DROP": "none"}  # a commit that a force push removed
