@@ -63,7 +63,7 @@ def test_comments_are_accepted_again_before_a_commit(toy: Clone) -> None:
         ("code/fit.py", "            1\n", "            2\n", "code/fit.py: Fit.step"),
         ("code/fit.py", "class Fit:", "class Fit(object):", "code/fit.py: Fit"),
         ("code/io.py", "\n\nLIMIT", "\n\nimport os\n\nLIMIT", "code/io.py: imports"),
-        ("code/io.py", "return", "return return", r"code/io.py: no valid Python \(invalid syntax"),
+        ("code/io.py", "return", "return return", r"code/io.py: no Python that can be compared \(invalid syntax"),
     ],
 )
 def test_a_real_change_is_refused_by_name(toy: Clone, file: str, old: str, new: str, named: str) -> None:

@@ -107,11 +107,11 @@ def changed_definitions(old: bytes | str, new: bytes | str) -> list[str]:
     """
     try:
         before, after = (_parse(text) for text in (old, new))
+        if ast.dump(before) == ast.dump(after):
+            return []
+        first, second = (dict(_definitions(tree.body)) for tree in (before, after))
     except (MemoryError, RecursionError, SyntaxError, ValueError) as error:
-        return [f"no valid Python ({error})"]
-    if ast.dump(before) == ast.dump(after):
-        return []
-    first, second = (dict(_definitions(tree.body)) for tree in (before, after))
+        return [f"no Python that can be compared ({error})"]
     return [name for name in first | second if first.get(name) != second.get(name)] or ["the order of its statements"]
 
 
