@@ -141,6 +141,11 @@ def test_a_name_is_one_that_git_takes(settings: dict[str, Any]) -> None:
             r":4: grid\.node: found \[1\], expected: a setting of the model; allowed: architecture, .*layers, units",
         ),
         (
+            "model: mlp\ngrid:\n  optimizer.rate: [0.1]\n",
+            r":3: grid\.optimizer\.rate: .*; allowed: optimizer\.name, optimizer\.learning_rate",
+        ),
+        ("model: mlp\ngrid:\n  units.first: [1]\n", r":3: grid\.units\.first: .*; allowed: units"),
+        (
             "model: mlp\ngrid:\n  units:\n  - 32\n  - -1\n",
             r":5: grid\.units\.1: found -1, expected: .*greater than 0",
         ),

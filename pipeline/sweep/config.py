@@ -179,10 +179,12 @@ def _with_setting(
     """
     values = pipeline.model_dump()
     section = values["models"][model]
-    *outer, last = key.split(".")
-    for name in [*outer, last]:
+    names = key.split(".")
+    for depth, name in enumerate(names):
         if not isinstance(section, dict) or name not in section:
-            raise LookupError(", ".join(values["models"][model]))
+            outer = names[:depth]
+            known = [[*outer, last] for last in section] if isinstance(section, dict) else [outer]
+            raise LookupError(", ".join(map(".".join, known)))
         section, holder = section[name], section
-    holder[last] = value
+    holder[names[-1]] = value
     return type(pipeline).model_validate(values, context=context)
