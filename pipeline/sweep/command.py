@@ -44,8 +44,9 @@ def add_sweep(commands: "_SubParsersAction[ArgumentParser]") -> None:
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", metavar="FILE", type=_sweep_file, help="the sweep, such as sweeps/mlp.yaml")
-    parser.add_argument("--jobs", metavar="N", type=_positive, default=1, help="how many trials at a time (default: 1)")
-    parser.add_argument(
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--jobs", metavar="N", type=_positive, default=1, help="how many trials at a time (default: 1)")
+    where.add_argument(
         "--ray",
         metavar="ADDRESS",
         help="run the trials of a grid on this Ray cluster, such as HOST:6379; results come by git and DVC's remote",
@@ -87,7 +88,7 @@ def run_sweep(arguments: Namespace) -> None:
             results = [read_result(trial, commit) for trial in trials]
     ended = [result for result in results if isinstance(result, TrialResult)]
     if not ended:
-        raise InputError(f"{path}: found all trials pruned, expected one that ends; raise startup_trials or epochs")
+        raise InputError(f"{path}: found all trials pruned, expected one that ends; raise startup_trials or first")
     best = best_result(ended)
     folder = REPORTS / name
     write_report(folder, sweep, results, best)
