@@ -92,6 +92,6 @@ def _dataset(data: DataConfig) -> Mapping[str, str]:
 
 
 def _describe_architecture(name: str) -> str:
-    """Return the first paragraph of an architecture's docstring, on one line."""
+    """Return the first paragraph of an architecture's docstring."""
     docstring = ast.get_docstring(ast.parse((ARCHITECTURES / f"{name}.py").read_text(encoding="utf-8"))) or ""
     return docstring.partition("\n\n")[0]

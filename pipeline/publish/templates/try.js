@@ -100,6 +100,7 @@ async function showFile(file) {
     const hint = `Its border of grey ${found.grey.toFixed(0)} was taken as ${found.background}; if it is not, invert the image.`;
     show({ ...empty, pixels: found.pixels, source: `${file.name}: ${words}. ${found.unclear ? hint : ""}` });
   } catch {
+    if (awaited !== file) return;
     find("caption").textContent = `${file.name}: found no picture that this browser can read; expected a PNG or JPEG file.`;
   }
 }
