@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.config import ROOT, Layout, Pipeline, load_all
 from pipeline.io import require_output, run, write_text
-from pipeline.report.tables import percent
+from pipeline.report.tables import escape_markdown, percent
 
 README = Path("README.md")
 RESULTS = Path("docs/results.md")
@@ -36,7 +36,9 @@ def markdown(table: pd.DataFrame) -> str:
             "Model": f"`{row['model']}`",
             "Test accuracy (95 % interval)": f"{percent(row['accuracy'])} % "
             f"({percent(row['accuracy_low'])}–{percent(row['accuracy_high'])} %)",
-            "Published (article)": "–" if pd.isna(row["claim"]) else f"{row['claim']} ({row['article']})",
+            "Published (article)": "–"
+            if pd.isna(row["claim"])
+            else f"{escape_markdown(row['claim'])} ({escape_markdown(row['article'])})",
             "Seeds": str(row["seeds"]),
             "Parameters": f"{row['parameters']:,}",
             "Training, s per seed": f"{row['seconds_per_epoch'] * row['epochs']:.0f}",
