@@ -13,7 +13,7 @@ DEVICE := $(if $(shell nvidia-smi --list-gpus 2>/dev/null),gpu,cpu)
 SYNC := uv sync --locked --inexact --group $(DEVICE)
 
 # How many models `make repro` trains at a time: more than one from 16 cores on, since small networks do not fill them.
-# Every stage runs in a process of its own, so that no two write one output, and the last `dvc repro` runs what is left.
+# Each model has a `dvc repro --single-item` of its own, so that no stage runs twice; the last `dvc repro` runs the rest.
 CORES := $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 JOBS ?= $(if $(filter gpu,$(DEVICE)),1,$(shell echo $$(($(CORES) < 16 ? 1 : $(CORES) / 8))))
 
