@@ -62,6 +62,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="trainings of each (default: %(default)s)")
     parser.add_argument("--images", type=int, default=60_000, help="images per epoch (default: all)")
     options = parser.parse_args()
+    if YARDSTICK in options.models:
+        parser.error(f"found {YARDSTICK}, expected other models: it is what they are compared with")
     if options.rounds < 1 or options.images < 1:
         parser.error("--rounds and --images must be at least 1")
     frameworks = {YARDSTICK: "keras"} | dict.fromkeys(options.models, "pipeline")
