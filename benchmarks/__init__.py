@@ -1,1 +1,1 @@
-"""Measure the pipeline's speed. Nothing else imports these modules."""
+"""Measure training time, commands and predictions. Only tests import these modules."""

@@ -1,6 +1,5 @@
-"""The page of the benchmarks, ``benchmarks/README.md``, into which each of them puts its table."""
+"""Put a benchmark's table into its page, which is ``benchmarks/README.md`` by default."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pandas as pd
 
 from pipeline.io import write_text
 from pipeline.programs import git
+from tools.update_readme import fill
 
 PAGE = Path("benchmarks/README.md")
 ROUNDS = 5  # by default
@@ -16,9 +16,7 @@ ROUNDS = 5  # by default
 
 def put_into_page(name: str, text: str, page: Path = PAGE) -> None:
     """Replace the text between the page's markers of `name`."""
-    section = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
-    whole = section.sub(lambda found: f"{found[1]}\n{text}\n{found[2]}", page.read_text(encoding="utf-8"))
-    write_text(page, whole)
+    write_text(page, fill(page.read_text(encoding="utf-8"), {name: f"\n\n{text}\n"}))
 
 
 def markdown(rows: Sequence[Mapping[str, str]]) -> str:
