@@ -18,7 +18,7 @@ from pipeline.predict.outliers import QUANTILE, OutlierDetector
 
 PAGE = Path("docs/predict.md")
 FOLDER = Path("docs/photographs")
-DRAWN = 1000  # images of each kind that are looked at
+SAMPLED = 1000  # images of each kind
 
 Images = npt.NDArray[np.uint8]
 Measure = Callable[[Images], npt.NDArray[np.floating]]
@@ -28,7 +28,7 @@ Measure = Callable[[Images], npt.NDArray[np.floating]]
 def photographs_markdown(
     examples: Mapping[str, Example], model: OnnxModel, classes: list[str], detector: OutlierDetector
 ) -> str:
-    """Format the answers for photographs, by the class that each shows, and count those that are right.
+    """Format the predictions for photographs, by the class that each shows, and count the correct ones.
 
     Args:
         examples: A photograph of each class, by the class's name.
@@ -51,8 +51,8 @@ def photographs_markdown(
                 "Out of distribution": "far" if detector.is_far(example.pixels) else "",
             }
         )
-    right = sum(row["It shows"] == row["Predicted"] for row in rows)
-    return f"{markdown(rows)}\n{right} of {len(rows)} are right.\n"
+    correct = sum(row["It shows"] == row["Predicted"] for row in rows)
+    return f"{markdown(rows)}\n{correct} of {len(rows)} are correct.\n"
 
 
 def measures_markdown(measures: Mapping[str, Measure], usual: Images, kinds: Mapping[str, Images]) -> str:
@@ -80,9 +80,9 @@ def nearest(known: Images) -> Measure:
     return distances
 
 
-def draw_kinds(data: Arrays, photographs: Images) -> dict[str, Images]:
-    """Return images to try measures on: what is like the data, and what is not."""
-    train = data["train_images"][:DRAWN]
+def sample_kinds(data: Arrays, photographs: Images) -> dict[str, Images]:
+    """Return images like the data, and images unlike them, to try measures on."""
+    train = data["train_images"][:SAMPLED]
     noise = np.random.default_rng(0).integers(0, 256, train.shape).astype(np.uint8)
     return {
         "Training images": train,
@@ -105,7 +105,7 @@ def measure(data: Arrays, description: Description, model: OnnxModel) -> str:
         "distance to the nearest test image": nearest(test[::2]),
         "highest class probability": lambda images: -model.predict(images).max(axis=1),
     }
-    kinds = draw_kinds(data, np.stack([example.pixels for example in examples.values()]))
+    kinds = sample_kinds(data, np.stack([example.pixels for example in examples.values()]))
     photographs = photographs_markdown(examples, model, classes, detector)
     return f"{photographs}\n{measures_markdown(measures, test[1::2], kinds)}"
 

@@ -13,7 +13,7 @@ from pipeline.data.description import Description
 from pipeline.data.formats.idx import read_images
 from pipeline.predict.images import even_light, fit_content, load_file
 from pipeline.predict.model import OnnxModel
-from pipeline.predict.outliers import LEAST, OutlierDetector
+from pipeline.predict.outliers import MIN_IMAGES, OutlierDetector
 from tests.helpers.clone import ROOT
 from tests.helpers.photographs import SCENES, Scene, draw
 from tests.helpers.predicting import CLASSES, weights_of, write_onnx
@@ -79,7 +79,7 @@ def test_photographs_are_those_that_the_script_draws(number: int) -> None:
 
 def test_a_detector_takes_large_images_in_colour() -> None:
     generator = np.random.default_rng(0)
-    shades = generator.integers(60, 200, (LEAST, 1, 1, 3))
+    shades = generator.integers(60, 200, (MIN_IMAGES, 1, 1, 3))
     usual = (shades + np.linspace(-50, 50, 70)[:, np.newaxis, np.newaxis]).repeat(100, axis=2).astype(np.uint8)
     detector = OutlierDetector.of(usual)
     assert detector
@@ -88,7 +88,7 @@ def test_a_detector_takes_large_images_in_colour() -> None:
     assert detector.is_far(generator.integers(0, 256, (70, 100, 3), np.uint8))
 
 
-@pytest.mark.parametrize("shape", [(LEAST - 1, 28, 28, 1), (LEAST, 6, 6, 1)])
+@pytest.mark.parametrize("shape", [(MIN_IMAGES - 1, 28, 28, 1), (MIN_IMAGES, 6, 6, 1)])
 def test_too_few_or_too_small_images_give_no_detector(shape: tuple[int, ...]) -> None:
     assert OutlierDetector.of(np.zeros(shape, np.uint8)) is None
 
@@ -114,7 +114,7 @@ def test_answers_for_photographs_make_a_table(raw_folder: Path, tmp_path: Path) 
     write_onnx(tmp_path / "model.onnx", weights_of(0))
     data = {"train_images": images, "test_images": images}
     found = measure(data, Description(classes=CLASSES, background="dark"), OnnxModel(tmp_path / "model.onnx"))
-    photographs, measures = found.split(" of 10 are right.\n")
+    photographs, measures = found.split(" of 10 are correct.\n")
     assert [line.split("|")[1].strip() for line in photographs.splitlines()[2:12]] == CLASSES
     assert sum("far |" in line for line in photographs.splitlines()) == len(FAR)
     components = next(line for line in measures.splitlines() if line.startswith("| principal components"))

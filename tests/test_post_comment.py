@@ -20,7 +20,7 @@ from pipeline.review.comment import Outputs, Review, format_review
 from pipeline.review.scores import Candidate, Changes, ModelScores, Score, Verdict
 from pipeline.review.settings import load_review_settings
 from tests.helpers.json_server import JsonHandler, serving
-from tools.post_comment import LONGEST, MARKER, disarm, main
+from tools.post_comment import MARKER, MAX_LENGTH, disarm, main
 
 COMMIT = "5f" * 20
 TEXT = "## Results\n\n| Model |\n|---|\n| `cnn1` |\n"
@@ -303,4 +303,4 @@ def test_an_honest_review_keeps_its_form() -> None:
 
 
 def test_a_comment_stays_below_githubs_limit() -> None:
-    assert len(disarm("@" * 100_000)) < LONGEST + 100
+    assert len(disarm("@" * 100_000)) < MAX_LENGTH + 100

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 MARKER = "<!-- results of this branch, updated in place -->"
-LONGEST = 60_000  # characters; GitHub takes 65,536 in a comment
+MAX_LENGTH = 60_000  # characters; GitHub takes 65,536 in a comment
 PAGE = 100
 TIMEOUT = 60  # seconds
 REFUSED = (401, 403, 404)  # GitHub and GitLab answer these where a token may not write, or not even see
@@ -141,7 +141,7 @@ def read_comment(path: Path) -> str:
         os.close(descriptor)
         raise ValueError(f"{path}: found no regular file, expected one")
     with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
-        return file.read(LONGEST + 1)
+        return file.read(MAX_LENGTH + 1)
 
 
 def post(request: Request, text: str) -> str:
@@ -158,14 +158,14 @@ def post(request: Request, text: str) -> str:
 
 
 def disarm(text: str) -> str:
-    """Return the text so that it reads the same and nothing in it acts, cut at `LONGEST` characters.
+    """Return the text so that it reads the same and nothing in it acts, cut at `MAX_LENGTH` characters.
 
     Control and format characters are removed, as they could hide what stands there.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     visible = "".join(c for c in lines if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
     disarmed = ACTIVE.sub(ZERO_WIDTH, visible)
-    return disarmed if len(disarmed) <= LONGEST else f"{disarmed[:LONGEST]}\n\n… cut here; the run has all of it."
+    return disarmed if len(disarmed) <= MAX_LENGTH else f"{disarmed[:MAX_LENGTH]}\n\n… cut here; the run has all of it."
 
 
 def _user(api: Api) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.config import ROOT, Layout, Published, find_model, load_config, load_published
 from pipeline.io import read_json, require_output, run
 
-TOP = 5  # so many are printed if none is named
+TOP = 5  # models printed if none is named
 
 
 def describe(name: str, layout: Layout, published: Published | None) -> str:

@@ -17,9 +17,9 @@ Floats = npt.NDArray[np.float32]
 COMPONENTS = 20
 SAMPLE = 4000  # test images: half give the components, the others the threshold
 BYTES = 2**25  # of pixels; of large images, fewer than `SAMPLE` are taken, which bounds memory and time
-LEAST = 200  # test images; with fewer there is no telling what is usual
+MIN_IMAGES = 200  # test images; with fewer there is no telling what is usual
 QUANTILE = 0.99  # of the errors of test images; above it an image is out of distribution
-LONGEST = 32  # pixels of a side; larger images are averaged over squares
+MAX_SIDE = 32  # pixels of a side; larger images are averaged over squares
 ITERATIONS = 4  # of the subspace iteration, which takes a tenth of the time of a decomposition
 FLAT = 1e-3  # of all contrast; an image with less shows nothing
 
@@ -44,10 +44,10 @@ class OutlierDetector:
 
         They are chosen at random, since their order may be that of the classes.
         """
-        if len(images) < LEAST:
+        if len(images) < MIN_IMAGES:
             return None
         generator = np.random.default_rng(0)
-        number = min(SAMPLE, max(LEAST, BYTES // images[0].size))
+        number = min(SAMPLE, max(MIN_IMAGES, BYTES // images[0].size))
         values = _flatten(images[generator.permutation(len(images))[:number]])
         if values.shape[1] <= 2 * COMPONENTS:
             return None
@@ -81,7 +81,7 @@ def _errors(values: Floats, mean: Floats, components: Floats) -> Floats:
 def _flatten(images: Images) -> Floats:
     """Return the values of each image from 0 to 1, float32 (n, values), averaged over squares if it is large."""
     number, height, width, channels = images.shape
-    side = max(1, -(-max(height, width) // LONGEST))
+    side = max(1, -(-max(height, width) // MAX_SIDE))
     rows, columns = max(1, height // side), max(1, width // side)
     squares = images[:, : rows * side, : columns * side].reshape(number, rows, -1, columns, side, channels)
     averaged = squares.mean(axis=(2, 4), dtype=np.float32) if side > 1 else images.astype(np.float32)

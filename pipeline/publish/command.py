@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 INDEX = "index.html"
 WRITTEN = {INDEX, "report.html", "frontier.html", "try.html", "models", "dvc"}
 GENERATOR = "python -m pipeline publish"  # named by the landing page's template, so that a site of ours is known
-MOST_SHOWN = 3  # files that a message names
+MAX_SHOWN = 3  # files that a message names
 DESCRIPTION = """\
 Write a static site from the results that lie in the repository, for GitHub Pages or any other file server.
 
@@ -96,5 +96,5 @@ def _check_folder(folder: Path) -> None:
     index = folder / INDEX
     ours = index.is_file() and GENERATOR in index.read_text(encoding="utf-8", errors="replace")
     if others := sorted(found - WRITTEN if ours else found):
-        shown = ", ".join(map(printable, others[:MOST_SHOWN]))
+        shown = ", ".join(map(printable, others[:MAX_SHOWN]))
         raise InputError(f"{printable(folder)}: found {shown}, expected nothing or an earlier site; name a new folder")
