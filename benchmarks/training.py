@@ -12,6 +12,7 @@ from itertools import product
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -68,13 +69,16 @@ def parse_arguments(config: Config) -> argparse.Namespace:
     return parsed
 
 
-def run_process(python: str, module: str, task: Mapping[str, Any]) -> dict[str, Any]:
+def run_process(
+    python: str, module: str, task: Mapping[str, Any], variables: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """Run a module on a task in a process of its own.
 
     Args:
         python: The interpreter.
         module: The module, which reads the task from standard input and prints its result in the last line.
         task: The task, written as JSON.
+        variables: Further environment variables.
 
     Returns:
         The result.
@@ -84,7 +88,12 @@ def run_process(python: str, module: str, task: Mapping[str, Any]) -> dict[str, 
     """
     time.sleep(PAUSE)
     done = subprocess.run(  # noqa: S603  # our own modules, by the Python that the user named
-        [python, "-m", module], input=json.dumps(task), env=ENVIRONMENT, capture_output=True, text=True, check=False
+        [python, "-m", module],
+        input=json.dumps(task),
+        env={**ENVIRONMENT, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError(f"{module} failed\n{done.stdout}\n{done.stderr}")
@@ -158,7 +167,8 @@ def time_training(framework: str, task: Task, network: Mapping[str, Any], torch_
         found = run_process(torch_python, "benchmarks.pytorch_training", settings)
     else:
         settings |= {"framework": framework, "model": task.name}
-        found = run_process(sys.executable, "benchmarks.keras_training", settings)
+        more = {"TF_ENABLE_ONEDNN_OPTS": "1"} if framework == "pipeline" else {}  # as `prepare_backend` sets it
+        found = run_process(sys.executable, "benchmarks.keras_training", settings, more)
     return {
         "model": task.name,
         "framework": framework,

@@ -39,6 +39,15 @@ print(config.floatx(), config.dtype_policy().name, config.epsilon(), config.imag
 """
 
 
+CONVOLUTION = """
+from pipeline.training.runtime import prepare_backend
+prepare_backend()
+import keras
+import tensorflow as tf
+tf.function(keras.layers.Conv2D(8, 3))(keras.random.normal((16, 28, 28, 8)))
+"""
+
+
 def python(folder: Path, code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -65,6 +74,12 @@ def test_a_training_ignores_keras_json(tmp_path: Path) -> None:
     (tmp_path / "keras.json").write_text(json.dumps(theirs))
     done = python(tmp_path, SETTINGS, KERAS_HOME=str(tmp_path))
     assert done.stdout.split() == ["float32", "float32", "1e-07", "channels_last"]
+
+
+def test_convolutions_are_computed_by_onednn(tmp_path: Path) -> None:
+    """Also on CPUs where TensorFlow would leave it out."""
+    done = python(tmp_path, CONVOLUTION, TF_ENABLE_ONEDNN_OPTS="", ONEDNN_VERBOSE="1")
+    assert re.search(r"^onednn_verbose,.*,convolution,", done.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
