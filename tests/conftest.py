@@ -1,6 +1,7 @@
 """What several test files share: a few hundred real images, and clones of the repository that use them."""
 
 import gzip
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from hypothesis import settings
 
 from pipeline.data.formats.idx import read_images, read_labels
 from tests.helpers.clone import Clone, add_frontier, clone_working_tree
+from tests.helpers.toy import toy_repository
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 settings.register_profile("pipeline", deadline=None)  # a busy machine is no failure
 settings.load_profile("pipeline")
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # what `prepare_backend` does, for tests that train in this process
 
 
 collect_ignore = ["helpers/environment"]  # a start-up file for other processes, with effects when it is imported
@@ -38,20 +41,6 @@ LONGEST = [
     "sweep_repositories",
     "staleness",
 ]
-# What `make test` leaves to `make test-all`: tests that take minutes, each beside quicker ones of the same subject.
-LONG = {
-    "test_a_kill_changes_no_bit_and_two_devices_no_loss",
-    "test_a_killed_grid_and_a_search_as_documented",
-    "test_a_killed_node_loses_nothing",
-    "test_another_repository_uses_what_is_published",
-    "test_each_stage_may_be_killed_in_each_way",
-    "test_first_steps_equal_keras_and_divergence_names_batch",
-    "test_one_setting_and_a_queued_grid_as_documented",
-    "test_one_works_and_the_others_end_with_a_word",
-    "test_the_page",
-    "test_the_training_benchmark_writes_page_figure_and_rows",
-    "test_who_pulls_what_a_colleague_trained_runs_nothing",
-}
 # What `make test-fast` leaves out: tests with these fixtures, which run DVC, train or browse, and files that do so. Two
 # files build the page or damage hundreds of files.
 SLOW_FIXTURES = {"reproduced_folder", "toy_folder", "small", "browser"}
@@ -83,8 +72,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if SLOW_FIXTURES & fixtures or item.path.stem.removeprefix("test_") in SLOW_FILES:
             item.add_marker(pytest.mark.slow)
-        if getattr(item, "originalname", item.name) in LONG:
-            item.add_marker(pytest.mark.long)
 
     def place(item: pytest.Item) -> int:
         if item.get_closest_marker("slow") is None:
@@ -181,6 +168,12 @@ def reproduced_folder(made_once: MadeOnce) -> Path:
         clone.commit("Its results")
 
     return made_once("reproduced", reproduce)
+
+
+@pytest.fixture(scope="session")
+def toy_folder(made_once: MadeOnce) -> Path:
+    """Two small pipelines, run and committed; not to be changed."""
+    return made_once("toy", toy_repository)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.io import InputError
 from pipeline.review.code_changes import changed_definitions
 from tests.helpers.clone import Clone, Repro
-from tests.helpers.toy import CODE, toy_repository
+from tests.helpers.toy import CODE
 from tools.accept_comments import main
 
 NOTHING = Repro(set(), set())
@@ -23,11 +23,6 @@ def toy(toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cl
     shutil.copytree(toy_folder, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return Clone(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def toy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return toy_repository(tmp_path_factory.mktemp("toy")).folder
 
 
 def reword(toy: Clone) -> None:

@@ -109,7 +109,7 @@ def test_rbf_units_compute_their_formula_also_when_loaded(tmp_path: Path) -> Non
     np.testing.assert_array_equal(loaded.predict(inputs, verbose=0), model.predict(inputs, verbose=0))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "dense128_short"])  # as dense128
 @pytest.mark.parametrize("shape", [(16, 16, 1), (32, 20, 3), (40, 48, 3)])
 def test_each_model_takes_other_sizes_and_colours(name: str, shape: tuple[int, int, int]) -> None:
     network = build_network(MODELS[name].architecture, shape, 3, MODELS[name].options)
@@ -131,7 +131,7 @@ def test_images_that_are_too_small_name_the_smallest_size(name: str, shape: tupl
     assert str(error.value) == message
 
 
-def test_a_mistake_in_an_architecture_is_no_matter_of_size() -> None:
+def test_errors_of_build_are_not_blamed_on_image_size() -> None:
     with pytest.raises(ValueError, match="filters") as error:
         build_network("cnn_grid", (28, 28, 1), 10, {"blocks": 1, "dense_layers": 1, "filters": -1, "units": 1})
     assert not isinstance(error.value, InputError)

@@ -129,6 +129,7 @@ def test_the_page_shows_the_committed_measurements(name: str, to_markdown: Calla
     assert f"<!-- {name.replace('_', ' ')} -->\n\n{table}\nMeasured at commit " in PAGE.read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_the_training_benchmark_writes_page_figure_and_rows(clone: Clone) -> None:
     clone.run(
         *("python", "-m", "benchmarks.training"),

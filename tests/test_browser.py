@@ -335,7 +335,7 @@ def open_details(page: Page) -> None:
     page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
 
 
-def test_nothing_serious_bars_anyone(fresh_page: Page) -> None:
+def test_the_page_is_accessible(fresh_page: Page) -> None:
     open_details(fresh_page)
     assert serious_violations(fresh_page) == []
     for name in MODELS:

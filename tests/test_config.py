@@ -335,7 +335,7 @@ def test_published_results_are_of_models_that_there_are() -> None:
     assert not load_published(None).models
 
 
-def test_a_result_of_an_article_that_is_not_described_is_refused(tmp_path: Path) -> None:
+def test_a_result_of_an_unknown_article_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "published.yaml"
     path.write_text(Path("published.yaml").read_text().replace("cnn1: {article: C", "cnn1: {article: F"))
     with pytest.raises(InputError, match=r"models\.cnn1\.article: found 'F', expected: .*allowed: A, B, C, D, E"):

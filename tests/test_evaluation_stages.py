@@ -137,8 +137,8 @@ def correct(name: str, split: str) -> npt.NDArray[np.bool_]:
     return np.asarray(probabilities.argmax(axis=2) == labels)
 
 
-def test_metrics_are_the_headline_of_all_scores(command: Callable[..., None]) -> None:
-    command(stages.evaluate.main, "cnn2")
+@pytest.mark.usefixtures("reported")
+def test_metrics_are_the_headline_of_all_scores() -> None:
     metrics, scores = read("metrics/cnn2.json"), read("data/evaluation/cnn2/scores.json")
     assert metrics["seeds"] == 3
     assert sum(len(metrics[split]) for split in ("test", "validation")) + 1 <= 10
@@ -152,22 +152,22 @@ def test_metrics_are_the_headline_of_all_scores(command: Callable[..., None]) ->
         assert test[f"{score}_low"] < test[score] < test[f"{score}_high"]
 
 
-def test_ensemble_accuracy_is_that_of_the_mean_probabilities(command: Callable[..., None]) -> None:
-    command(stages.evaluate.main, "cnn2")
+@pytest.mark.usefixtures("reported")
+def test_ensemble_accuracy_is_that_of_the_mean_probabilities() -> None:
     probabilities, labels = probabilities_of("cnn2", "test")
     expected = np.mean(probabilities.astype(np.float64).mean(axis=0).argmax(axis=1) == labels)
     assert read("metrics/cnn2.json")["test"]["ensemble_accuracy"] == pytest.approx(expected, abs=0.02)  # but for ties
 
 
-def test_a_single_seed_has_no_ensemble_and_no_deviation(command: Callable[..., None]) -> None:
-    command(stages.evaluate.main, "single_layer")
+@pytest.mark.usefixtures("reported")
+def test_a_single_seed_has_no_ensemble_and_no_deviation() -> None:
     test = read("data/evaluation/single_layer/scores.json")["test"]
     assert read("metrics/single_layer.json")["seeds"] == 1
     assert not {"ensemble_accuracy", "accuracy_std"} & set(test)
 
 
-def test_evaluate_tabulates_the_best_seeds_test_predictions(command: Callable[..., None]) -> None:
-    command(stages.evaluate.main, "cnn2")
+@pytest.mark.usefixtures("reported")
+def test_evaluate_tabulates_the_best_seeds_test_predictions() -> None:
     confusion = pd.read_csv("data/evaluation/cnn2/confusion.csv")
     per_class = pd.read_csv("data/evaluation/cnn2/per_class.csv")
     assert len(confusion) == 200

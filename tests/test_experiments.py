@@ -49,6 +49,7 @@ def test_a_candidate_on_a_fresh_clone_needs_its_model_alone(fresh_clone: Clone, 
     assert shown["test"]["accuracy"] == pytest.approx(candidate["test"]["accuracy"])
 
 
+@pytest.mark.long
 def test_one_setting_and_a_queued_grid_as_documented(clone: Clone) -> None:
     printed = run_block(clone, "docs/sweeps.md", "queue")
     assert Repro.printed_in(printed).ran == {"train@cnn1", "evaluate@cnn1", "report"}  # the grid runs in the background

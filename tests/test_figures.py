@@ -140,9 +140,7 @@ def predicted(label: int | None, probabilities: list[float]) -> Predicted:
         (None, "Coat 70%", "black", {1: "black"}),
     ],
 )
-def test_correct_is_green_and_wrong_is_red_with_the_actual_class(
-    label: int | None, title: str, colour: str, marked: dict[int, str]
-) -> None:
+def test_correct_is_green_and_wrong_is_red(label: int | None, title: str, colour: str, marked: dict[int, str]) -> None:
     figure = prediction_grid([predicted(label, [0.1, 0.7, 0.2])], ["Bag", "Coat", "Shirt"])
     (axes,) = figure.axes
     assert written(figure) == ["an image", "Bag", "Coat", "Shirt", title]

@@ -135,7 +135,7 @@ def test_a_part_without_a_test_part_gives_the_same_in_all_forms(digits: Path) ->
     assert not np.array_equal(reseeded.test_images, first.test_images)
 
 
-def test_images_without_labels_are_refused_before_some_are_held_out(digits: Path, tmp_path: Path) -> None:
+def test_missing_labels_are_refused_before_the_split(digits: Path, tmp_path: Path) -> None:
     for name in ("train-images", "test-labels"):
         shutil.copy(digits / name, tmp_path / name.replace("test", "train"))
     with pytest.raises(InputError, match=r"^training labels: found 360, expected 1,437, one an image$"):

@@ -60,6 +60,7 @@ def results(clone: Clone) -> tuple[bytes, pd.DataFrame, Any]:
     return predictions, pd.read_csv(data / "curves/cnn1.csv"), read_json(data / "runs/cnn1.json")
 
 
+@pytest.mark.long
 def test_a_kill_changes_no_bit_and_two_devices_no_loss(
     small: Clone, environment: dict[str, str], compiled_once: dict[str, str]
 ) -> None:
@@ -126,6 +127,7 @@ for steps_per_execution in (1, 3):
 """
 
 
+@pytest.mark.long
 def test_first_steps_equal_keras_and_divergence_names_batch(small: Clone, environment: dict[str, str]) -> None:
     one, three = python(small, environment, "-c", STEPS).splitlines()
     assert "loss became NaN or infinite in epoch 1, batch " in one

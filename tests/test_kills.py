@@ -14,6 +14,7 @@ from itertools import cycle, product
 from pathlib import Path
 
 import psutil
+import pytest
 
 from pipeline.io import PARTIAL, read_json
 from tests.helpers.clone import ENVIRONMENT, Clone, clone_working_tree
@@ -115,5 +116,6 @@ def test_killed_stages_are_done_again_and_give_the_same(tmp_path: Path, reproduc
     kill_and_compare(tmp_path / "clone", reproduced_folder, zip(third, cycle(ways), strict=False))
 
 
+@pytest.mark.long
 def test_each_stage_may_be_killed_in_each_way(tmp_path: Path, reproduced_folder: Path) -> None:
     kill_and_compare(tmp_path / "clone", reproduced_folder, product(STAGES, WAYS))

@@ -29,7 +29,7 @@ def onnx_runtime_predict(path: Path, images: Images) -> npt.NDArray[np.float32]:
     return np.asarray(probabilities)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "dense128_short"])  # as dense128
 def test_onnx_runtime_gives_keras_probabilities(name: str, images: Images, tmp_path: Path) -> None:
     from pipeline.training.saving import export_onnx, predict
 

@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -345,16 +343,6 @@ def test_an_absent_file_is_named_with_its_stage(raw_folder: Path, tmp_path: Path
 
 def test_the_templates_are_all_used() -> None:
     assert {path.name for path in TEMPLATES.iterdir()} == {"index.html.j2", "page.css", *SCRIPTS}
-
-
-def test_the_script_is_valid_javascript(tmp_path: Path) -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
-    script = tmp_path / "page.mjs"
-    script.write_text("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS))
-    checked = subprocess.run([node, "--check", script], capture_output=True, text=True)
-    assert checked.returncode == 0, checked.stderr
 
 
 def test_the_data_and_the_settings_are_named(source: Source, html: str) -> None:

@@ -134,7 +134,7 @@ def test_the_first_run_posts(github: Forge, capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == "The comment is posted.\n"
 
 
-def test_a_later_run_updates_in_place_however_far_down_it_stands(github: Forge) -> None:
+def test_a_later_run_updates_its_comment_on_any_page(github: Forge) -> None:
     for number in range(250):
         github.add(f"Word {number}", "somebody")
     github.add(f"{MARKER}\nquoted by a reader", "somebody")

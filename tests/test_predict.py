@@ -182,17 +182,6 @@ def test_a_mistake_takes_one_line_and_status_2(
     assert not (folder / "typo").exists()
 
 
-@pytest.mark.parametrize(
-    ("extension", "content"), [("WEBP", "a WebP image"), ("BMP", "a BMP image"), ("TIFF", "a TIFF image")]
-)
-def test_an_image_of_another_kind_is_named(
-    folder: Path, tmp_path: Path, extension: str, content: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    Image.new("L", (28, 28)).save(tmp_path / "a.jpg", extension)
-    assert predict_here(tmp_path / "a.jpg") == 2
-    assert capsys.readouterr().err == f"error: {tmp_path}/a.jpg: found {content}, expected a PNG or JPEG image\n"
-
-
 def test_a_name_may_begin_with_a_hyphen(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("L", (28, 28)).save("-x.png")
     assert predict_here("-x.png") == 2

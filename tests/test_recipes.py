@@ -55,10 +55,10 @@ def test_plain_changes_nothing(pixels: npt.NDArray[np.uint8], labels: npt.NDArra
 
 def test_a_random_flip_mirrors_half_of_the_images(pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> None:
     changed, _, params = augmented(recipe(flip="random"), pixels, labels)
-    fliped = params["flip"] == 1
-    assert 0.4 < fliped.mean() < 0.6
-    np.testing.assert_array_equal(changed[fliped], pixels[fliped][:, :, ::-1])
-    np.testing.assert_array_equal(changed[~fliped], pixels[~fliped])
+    flipped = params["flip"] == 1
+    assert 0.4 < flipped.mean() < 0.6
+    np.testing.assert_array_equal(changed[flipped], pixels[flipped][:, :, ::-1])
+    np.testing.assert_array_equal(changed[~flipped], pixels[~flipped])
 
 
 def test_an_alternating_flip_mirrors_every_other_epoch(

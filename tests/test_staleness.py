@@ -10,7 +10,7 @@ from pipeline.io import InputError
 from pipeline.review.command import restore_outputs
 from pipeline.review.staleness import Reason, Staleness, find_stale_results
 from tests.helpers.clone import Clone
-from tests.helpers.toy import ROOT_STAGES, fresh_clone, toy_repository
+from tests.helpers.toy import ROOT_STAGES, fresh_clone
 
 OTHER_STAGES = """\
 stages:
@@ -32,11 +32,6 @@ stages:
 """
 FRESH = Staleness({}, [])
 METRICS = ("metrics", "frontier/metrics")
-
-
-@pytest.fixture(scope="module")
-def toy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return toy_repository(tmp_path_factory.mktemp("toy")).folder
 
 
 @pytest.fixture

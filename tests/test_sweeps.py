@@ -64,6 +64,7 @@ def kill_in_the_middle(clone: Clone) -> dict[str, str]:
     return experiments(clone)
 
 
+@pytest.mark.long
 def test_a_killed_grid_and_a_search_as_documented(clone: Clone) -> None:
     (clone.folder / "sweeps/mlp.yaml").write_text(GRID)
     (clone.folder / "sweeps/dense_search.yaml").write_text(SEARCH)

@@ -71,6 +71,7 @@ def kill(cluster: Any, node: Any) -> None:
             process.kill()
 
 
+@pytest.mark.long
 def test_a_killed_node_loses_nothing(clone: Clone, cluster: Any, tmp_path: Path) -> None:
     with_remotes(clone, tmp_path)
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]

@@ -46,6 +46,7 @@ def ana(clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         yield ana
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("remote", ["s3", "ssh", "folder"])
 def test_who_pulls_what_a_colleague_trained_runs_nothing(ana: Clone, remote: str) -> None:
     setup = code_blocks(PAGE)[f"remote-{remote}"]
@@ -66,6 +67,7 @@ def test_who_pulls_what_a_colleague_trained_runs_nothing(ana: Clone, remote: str
     assert ben.run("git", "status", "--porcelain") == ""
 
 
+@pytest.mark.long
 def test_the_page(ana: Clone) -> None:
     ana.change("model", "cnn1")
     ana.dvc("repro")

@@ -289,7 +289,7 @@ def test_pictures_are_prepared_as_by_predict(
     page.close()
 
 
-def test_nothing_serious_bars_anyone(browser: Browser, page: Page, file: Path) -> None:
+def test_the_page_is_accessible(browser: Browser, page: Page, file: Path) -> None:
     choose(page, 0)
     assert serious_violations(page) == []
     for phone in opened(browser, file, "dark", width=360):

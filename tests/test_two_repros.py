@@ -3,12 +3,15 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.clone import ENVIRONMENT, clone_working_tree
 
 RESULTS = ["data/prepared.npz", "data/splits/article_d.npz", "data/duplicates.csv"]
 
 
-def test_one_works_and_the_others_end_with_a_word(reproduced_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.long
+def test_concurrent_repros_do_no_harm(reproduced_folder: Path, tmp_path: Path) -> None:
     clone = clone_working_tree(tmp_path / "clone", ["mlp"])
     targets = ["duplicates", "split@article_d"]
     runs = [

@@ -51,6 +51,7 @@ def run_python(clone: Clone, block: str) -> str:
     return clone.run("python", "-c", code_blocks(PAGE, "python")[block]).strip()
 
 
+@pytest.mark.long
 def test_another_repository_uses_what_is_published(project: Clone, tmp_path: Path) -> None:
     done = {block: run_block(project, PAGE, block) for block in ["publish", "remote", "pull", "tag"]}
     assert re.match(r"3 models, report\.html, try\.html, DVC remote\n", done["publish"])

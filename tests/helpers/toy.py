@@ -57,7 +57,7 @@ FILES = CODE | {
 }
 
 
-def toy_repository(folder: Path) -> Clone:
+def toy_repository(folder: Path) -> None:
     """Make the repository, run both pipelines and commit the results."""
     for name, text in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,6 @@ def toy_repository(folder: Path) -> Clone:
     (folder / ".dvcignore").write_text(FILES[".dvcignore"])
     toy.run("dvc", "repro", "--quiet", "--all-pipelines")
     toy.commit("Results")
-    return toy
 
 
 def fresh_clone(toy: Clone, folder: Path, *options: str) -> Clone:
