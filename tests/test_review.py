@@ -200,14 +200,8 @@ def test_a_first_push_has_no_base(fresh_clone: Clone, capsys: pytest.CaptureFixt
     assert review(fresh_clone, capsys, "--base", "0" * 40).status == 1
 
 
-@pytest.mark.parametrize(
-    ("value", "expected", "message"),
-    [
-        ("NaN", 1, "macro F1 on the test images is no number from 0 to 1 here: "),
-        ("9" * 5000, 2, "printed JSON that cannot be read"),
-    ],
-)
-def test_an_invalid_score_is_not_shown(fresh_clone: Clone, value: str, expected: int, message: str) -> None:
+@pytest.mark.parametrize("value", ["NaN", "9" * 5000])
+def test_an_invalid_score_is_not_shown(fresh_clone: Clone, value: str) -> None:
     """Of those that JSON has in a way of its own; test_review_text.py has the others."""
     metrics = fresh_clone.folder / "metrics/candidate.json"
     metrics.write_text(re.sub(r'("f1_macro(_low)?": )[^,\n]*', rf"\g<1>{value}", metrics.read_text()))
@@ -216,8 +210,8 @@ def test_an_invalid_score_is_not_shown(fresh_clone: Clone, value: str, expected:
     lock.write_text(re.sub(r"(path: metrics/candidate.json\n.*\n +md5: ).*", rf"\g<1>{digest}", lock.read_text()))
     fresh_clone.commit("Odd figures")
     status, lines, comment = review_by_command(fresh_clone, "--base", "HEAD~1")
-    assert status == expected
-    assert message in lines[-1]
+    assert status == 1
+    assert "macro F1 on the test images is no number from 0 to 1 here: " in lines[-1]
     assert "%" not in "".join(re.findall(r"\*\*Failed.*", comment))
 
 
