@@ -12,7 +12,6 @@ from itertools import product
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -70,7 +69,7 @@ def parse_arguments(config: Config) -> argparse.Namespace:
 
 
 def run_process(
-    python: str, module: str, task: Mapping[str, Any], variables: Mapping[str, str] = MappingProxyType({})
+    python: str, module: str, task: Mapping[str, Any], environment: Mapping[str, str] = ENVIRONMENT
 ) -> dict[str, Any]:
     """Run a module on a task in a process of its own.
 
@@ -78,7 +77,7 @@ def run_process(
         python: The interpreter.
         module: The module, which reads the task from standard input and prints its result in the last line.
         task: The task, written as JSON.
-        variables: Further environment variables.
+        environment: Its environment variables.
 
     Returns:
         The result.
@@ -90,7 +89,7 @@ def run_process(
     done = subprocess.run(  # noqa: S603  # our own modules, by the Python that the user named
         [python, "-m", module],
         input=json.dumps(task),
-        env={**ENVIRONMENT, **variables},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
@@ -167,8 +166,9 @@ def time_training(framework: str, task: Task, network: Mapping[str, Any], torch_
         found = run_process(torch_python, "benchmarks.pytorch_training", settings)
     else:
         settings |= {"framework": framework, "model": task.name}
-        more = {"TF_ENABLE_ONEDNN_OPTS": "1"} if framework == "pipeline" else {}  # as `prepare_backend` sets it
-        found = run_process(sys.executable, "benchmarks.keras_training", settings, more)
+        as_prepared = ENVIRONMENT | {"TF_ENABLE_ONEDNN_OPTS": "1"}  # by `prepare_backend`
+        environment = as_prepared if framework == "pipeline" else ENVIRONMENT
+        found = run_process(sys.executable, "benchmarks.keras_training", settings, environment)
     return {
         "model": task.name,
         "framework": framework,
