@@ -48,7 +48,7 @@ def photographs_markdown(
                 "It shows": actual,
                 "Predicted": classes[best],
                 "Probability": f"{probabilities[best]:.0%}",
-                "Out of distribution": "far" if detector.is_far(example.pixels) else "",
+                "Out of distribution": "yes" if detector.is_outlier(example.pixels) else "",
             }
         )
     correct = sum(row["It shows"] == row["Predicted"] for row in rows)
@@ -86,7 +86,7 @@ def sample_kinds(data: Arrays, photographs: Images) -> dict[str, Images]:
     noise = np.random.default_rng(0).integers(0, 256, train.shape).astype(np.uint8)
     return {
         "Training images": train,
-        "Photographs": photographs,
+        "Drawn pictures": photographs,
         "Inverted training images": 255 - train,
         "Uniform noise": noise,
     }
@@ -101,7 +101,7 @@ def measure(data: Arrays, description: Description, model: OnnxModel) -> str:
     detector = OutlierDetector.of(test)
     assert detector is not None  # noqa: S101  # for types: there are enough images
     measures: dict[str, Measure] = {
-        "principal components": detector.errors,
+        "reconstruction error by PCA": detector.errors,
         "distance to the nearest test image": nearest(test[::2]),
         "highest class probability": lambda images: -model.predict(images).max(axis=1),
     }

@@ -213,7 +213,7 @@ def test_files_out_of_distribution_are_marked(
     assert [line.endswith(" (out of distribution)") for line in lines if ".png: " in line] == [False, True]
     assert lines[-1].endswith(" Images out of distribution: 1; their classes mean nothing.")
     assert predict_here("--json", tmp_path / "near.png", tmp_path / "far.png") == 0
-    assert [document["far"] for document in documents(capsys.readouterr().out)] == [False, True]
+    assert [document["out_of_distribution"] for document in documents(capsys.readouterr().out)] == [False, True]
 
 
 def test_without_data_the_stage_that_makes_it_is_named(trained: Trained, tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_a_picture_is_predicted_as_in_the_pipeline(
         main()
     from_pipeline, from_file = map(json.loads, capsys.readouterr().out.splitlines())
     assert from_file.pop("probabilities") == pytest.approx(from_pipeline.pop("probabilities"))
-    assert from_file | {"far": from_pipeline["far"]} == from_pipeline
+    assert from_file | {"out_of_distribution": from_pipeline["out_of_distribution"]} == from_pipeline
     assert from_file["inverted"]
     assert from_file["fitted"]
 

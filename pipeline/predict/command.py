@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 MAX_PLOTTED = 60  # images on a page
 SOFTWARE = "python -m pipeline predict"  # named by a plot in its metadata, so that no other picture is replaced
-NOTES = {"inverted": "inverted", "fitted": "fitted", "far": "out of distribution"}  # what may be said of a file
+# What may be said of a file, by its key in JSON.
+NOTES = {"inverted": "inverted", "fitted": "fitted", "out_of_distribution": "out of distribution"}
 DESCRIPTION = """\
 Predict the class of test images or of image files, with the probability of each class.
 
@@ -43,13 +44,13 @@ Files are turned into images of the size and colours that the model takes:
   background is plain; light that falls off to one side is evened first. Data from folders of images were not cropped
   for training, and neither are files then.
 
-A file is out of distribution, "far" in JSON, if principal components of test images reproduce it worse than 99 % of
-other test images. Its class means nothing. With --onnx, files are not compared with the data.
+A file is out of distribution if its reconstruction error by PCA of the test images exceeds that of 99 % of other test
+images. Its class means nothing. With --onnx, files are not compared with the data.
 """
 EPILOG = """\
 --json prints an object a line (JSON Lines), each when it is known:
   {"model": "cnn2", "index": 15, "actual": "Trouser", "predicted": "Trouser", "probabilities": {"T-shirt/top": ...}}
-  {"model": "cnn2", "file": "boot.jpg", "inverted": true, "fitted": true, "far": false, "predicted": "Ankle boot", ...}
+  {"model": "cnn2", "file": "boot.jpg", "inverted": true, "fitted": true, "out_of_distribution": false, ...}
 
 examples:
   python -m pipeline predict --model cnn2 --index 15
@@ -138,17 +139,17 @@ def run_predict(arguments: Namespace) -> None:
     number = len(arguments.index or arguments.files)
     short = True if number <= BATCH_SIZE else None  # None shows the bar on a terminal alone
     plotted = []
-    far = 0
+    outliers = 0
     with tqdm(total=number, unit="image", disable=short) as bar:
         for predictions in predict_batches(model.network, examples):
             with tqdm.external_write_mode(file=sys.stdout):
                 print("\n".join(show(example, found, classes) for example, found in predictions))
             bar.update(len(predictions))
-            far += sum(bool(example.source.get("far")) for example, _ in predictions)
+            outliers += sum(bool(example.source.get("out_of_distribution")) for example, _ in predictions)
             if arguments.plot:
                 plotted += predictions
     if arguments.files and not arguments.json:
-        print(_training_note(model, far))
+        print(_training_note(model, outliers))
     if arguments.plot:
         _plot(arguments.plot, plotted, classes)
 
@@ -250,7 +251,7 @@ def _mark(example: "Example", outliers: "OutlierDetector | None") -> "Example":
     """Note whether an image is out of distribution, where that can be said."""
     if outliers is None:
         return example
-    return replace(example, source=example.source | {"far": outliers.is_far(example.pixels)})
+    return replace(example, source=example.source | {"out_of_distribution": outliers.is_outlier(example.pixels)})
 
 
 def as_text(example: "Example", probabilities: "Probabilities", classes: Sequence[str]) -> str:
@@ -269,8 +270,8 @@ def as_text(example: "Example", probabilities: "Probabilities", classes: Sequenc
 def as_json(model: str, example: "Example", probabilities: "Probabilities", classes: Sequence[str]) -> str:
     """Return one JSON object on one line, in ASCII.
 
-    Its keys: model; index, or file, inverted, fitted, and far if that is known; actual if known; predicted;
-    probabilities, of all classes by name.
+    Its keys: model; index, or file, inverted, fitted, and out_of_distribution if that is known; actual if known;
+    predicted; probabilities, of all classes by name.
     """
     actual = {} if example.label is None else {"actual": classes[example.label]}
     document = {"model": model, **example.source, **actual, "predicted": classes[int(probabilities.argmax())]}
@@ -278,7 +279,7 @@ def as_json(model: str, example: "Example", probabilities: "Probabilities", clas
     return json.dumps(document | {"probabilities": shares}, allow_nan=False)
 
 
-def _training_note(model: LoadedModel, far: int) -> str:
+def _training_note(model: LoadedModel, outliers: int) -> str:
     """Return what a model was trained on, since it classifies any image, and how many are out of distribution."""
     height, width, channels = model.network.shape
     background = f" on a {model.description.background} background" if model.description.background else ""
@@ -287,7 +288,7 @@ def _training_note(model: LoadedModel, far: int) -> str:
         f"{model.name} was trained on images of {height} × {width} pixels in {colours}{background}, each of one of "
         f"these {model.network.classes} classes. It gives any other image one of them too."
     )
-    return f"{note} Images out of distribution: {far}; their classes mean nothing." if far else note
+    return f"{note} Images out of distribution: {outliers}; their classes mean nothing." if outliers else note
 
 
 def _is_plot(path: Path) -> bool:

@@ -65,7 +65,7 @@ class OutlierDetector:
         """Return the error of the reconstruction of each image, uint8 (n, height, width, channels): float32 (n,)."""
         return _errors(_flatten(images), self.mean, self.components)
 
-    def is_far(self, image: Images) -> bool:
+    def is_outlier(self, image: Images) -> bool:
         """Return whether an image, uint8 (height, width, channels), is out of distribution."""
         return bool(self.errors(image[np.newaxis])[0] > self.threshold)
 
