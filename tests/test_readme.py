@@ -39,10 +39,24 @@ def test_every_result_is_generated() -> None:
 
 
 def test_the_full_table_is_that_of_the_committed_results() -> None:
-    table = Path("docs/results.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `(\w+)` +\|[^|]*\| +([\d.]+)", table, re.MULTILINE))
+    lines = re.findall(r"^\| (.*) \|$", Path("docs/results.md").read_text(encoding="utf-8"), re.MULTILINE)
+    header, *rows = ([cell.strip() for cell in line.split("|")] for line in lines)
+    table = pd.DataFrame(rows, columns=header).set_index("Model")
     results = pd.read_csv("reports/results.csv")
-    assert rows == {row["model"]: f"{100 * row['accuracy']:.2f}" for row in results.to_dict("records")}
+    assert sorted(table.index) == sorted(f"`{name}`" for name in results["model"])
+    for result in results.to_dict("records"):
+        row = table.loc[f"`{result['model']}`"]
+        scores = [result[f"accuracy{part}"] for part in ("", "_std", "_low", "_high")]
+        shown = [f"{100 * score:.2f}" for score in scores if pd.notna(score)]
+        assert re.findall(r"\d+\.\d+", row["Test accuracy (95 % interval)"]) == shown
+        assert row["Rank"] == "–".join(dict.fromkeys((str(result["rank_best"]), str(result["rank_worst"]))))
+        ensemble = result["ensemble_accuracy"]
+        assert row["Ensemble of the seeds"] == ("–" if pd.isna(ensemble) else f"{100 * ensemble:.2f} %")
+        assert row["Macro F1"] == f"{100 * result['f1_macro']:.2f} %"
+        assert row["Seeds"] == str(result["seeds"])
+        assert row["Parameters"] == f"{result['parameters']:,}"
+        assert float(row["Seconds per epoch"]) == pytest.approx(result["seconds_per_epoch"], rel=0.05)
+        assert row["Epochs (best of trained)"] == f"{result['best_epoch']} of {result['epochs']}"
 
 
 def test_no_result_is_typed_by_hand() -> None:
@@ -71,7 +85,7 @@ def test_the_figures_of_three_seeds_are_those_of_the_trials() -> None:
     assert folders
     for folder in folders:
         name = folder.name.removesuffix("_seeds")
-        table = pd.read_csv(folder / "test.csv").drop_duplicates().sort_values(f"models.{name}.seeds")
+        table = pd.read_csv(folder / "test.csv").sort_values(f"models.{name}.seeds")
         accuracies = 100 * table.set_index(f"models.{name}.seeds")[f"metrics/{name}.json:test.accuracy"]
         assert accuracies.index.tolist() == ["[0]", "[1]", "[2]"]
         each = ", ".join(f"{accuracy:.2f}" for accuracy in accuracies)
@@ -107,7 +121,8 @@ def test_the_daily_commands_work_as_typed(installed: Clone) -> None:
     assert re.search(r"metrics/candidate\.json .* test\.accuracy", printed)
     differences = [line for line in printed.splitlines() if line.startswith(("Path ", "metrics/candidate.json "))]
     assert len(differences) <= 12
-    assert re.search(r"^ +Experiment .* metrics/candidate\.json:test\.accuracy +params\.yaml:model", printed, re.M)
+    columns = r"^ +Experiment .* metrics/candidate\.json:validation\.accuracy +params\.yaml:model"
+    assert re.search(columns, printed, re.MULTILINE)
     assert max(map(len, printed.splitlines())) <= 160
 
 
