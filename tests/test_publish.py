@@ -234,7 +234,7 @@ def test_a_clone_without_results_says_so(fresh_clone: Clone, monkeypatch: pytest
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Iterator[dict[str, Path]]:
+def places(tmp_path: Path) -> Iterator[Path]:
     """Folders and files that are no site."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder/thesis.txt").touch()
@@ -245,8 +245,9 @@ def places(tmp_path: Path) -> Iterator[dict[str, Path]]:
     (tmp_path / "extended/CNAME").touch()
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to(tmp_path / "folder")
-    yield {path.name: path for path in tmp_path.iterdir()}
+    yield tmp_path
     assert (tmp_path / "folder/thesis.txt").exists()
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(
@@ -257,11 +258,12 @@ def places(tmp_path: Path) -> Iterator[dict[str, Path]]:
         ("extended", "CNAME, expected nothing"),
         ("file", "a file or a link, expected a folder"),
         ("link", "a file or a link, expected a folder"),
+        ("new/../folder", "thesis.txt, expected nothing or an earlier site"),
     ],
 )
-def test_what_is_no_site_is_never_replaced(places: dict[str, Path], place: str, found: str) -> None:
-    with pytest.raises(InputError, match=re.escape(f"{places[place]}: found {found}")):
-        publish(str(places[place]))
+def test_what_is_no_site_is_never_replaced(places: Path, place: str, found: str) -> None:
+    with pytest.raises(InputError, match=re.escape(f"{places / Path(place).name}: found {found}")):
+        publish(f"{places}/{place}")
 
 
 @pytest.mark.parametrize("text", ["[project]", "["])

@@ -54,7 +54,7 @@ def _download(address: str, path: Path) -> None:
     try:
         with requests.get(address, stream=True, timeout=TIMEOUTS) as response, path.open("wb") as file:
             response.raise_for_status()
-            length = int(response.headers.get("Content-Length", 0)) or None
+            length = response.raw.length_remaining
             with tqdm(desc=path.name, total=length, unit="B", unit_scale=True, disable=None) as bar:
                 for block in response.iter_content(BLOCK):
                     bar.update(file.write(block))

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from pipeline.config_data import DataConfig, IdxData
+from pipeline.config_data import DataConfig, IdxData, IdxFiles
 from pipeline.config_models import ARCHITECTURES
 from pipeline.publish.model import ExportedModel
 from pipeline.publish.rendering import render
 from pipeline.report.page.data import ISSUE_SPLITS, duplicate_counts, label_issues, without_duplicates
 
-# SHA-256 of Fashion-MNIST's training images, which tells it from data of the reader's own.
-FASHION_MNIST_SHA256 = "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+# SHA-256 of Fashion-MNIST's training and test images, which tell it from data of the reader's own.
+FASHION_MNIST_SHA256 = [
+    "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+]
 # Identifiers and names for Hugging Face.
 FASHION_MNIST = {"type": "zalando-datasets/fashion_mnist", "name": "Fashion-MNIST"}
 OTHER_DATA = {"type": "images", "name": "images of our own"}
@@ -86,8 +89,11 @@ def _front_matter(model: ExportedModel) -> str:
 
 
 def _dataset(data: DataConfig) -> Mapping[str, str]:
-    """Return identifier and name of the data: Fashion-MNIST's if the training images are pinned to its content."""
-    pinned = data.idx.train_images.sha256 if isinstance(data, IdxData) else None
+    """Return identifier and name of the data: Fashion-MNIST's if training and test images are pinned to its content."""
+    files = data.idx if isinstance(data, IdxData) else None
+    if not isinstance(files, IdxFiles):  # test images held out of training images are no test split of it
+        return OTHER_DATA
+    pinned = [files.train_images.sha256, files.test_images.sha256]
     return FASHION_MNIST if pinned == FASHION_MNIST_SHA256 else OTHER_DATA
 
 

@@ -3,6 +3,7 @@
 The files record the commit. As a stage, it would become stale with every commit.
 """
 
+import os
 import shutil
 import tempfile
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace, RawDescriptionHelpFormatter
@@ -69,7 +70,7 @@ def run_publish(arguments: Namespace) -> None:
     Raises InputError for a folder with other content, an unknown model, a named model without files, or a file that is
     damaged.
     """
-    folder: Path = arguments.folder
+    folder = Path(os.path.normpath(arguments.folder))  # `new/..` would be another folder once `new` is made
     _check_folder(folder)
     for name in arguments.model or ():
         find_model(name)
@@ -83,6 +84,7 @@ def run_publish(arguments: Namespace) -> None:
         site = Path(temporary) / "site"
         written = write_site(site, arguments.model, arguments.try_page, arguments.remote)
         if folder.exists():
+            _check_folder(folder)  # again: writing takes minutes
             shutil.rmtree(folder)
         site.replace(folder)
     print(f"{written}\n{printable(folder / INDEX)}")

@@ -14,7 +14,7 @@ import pandas as pd
 from pipeline.config import Config, Layout, Pipeline, PublishedResults, load_config, load_published
 from pipeline.config_models import Recipe
 from pipeline.data.dataset import load_test_split
-from pipeline.data.description import DESCRIPTION, Description, load_description
+from pipeline.data.description import Description, load_description
 from pipeline.data.duplicates import load_duplicates
 from pipeline.evaluation.metrics import all_scores
 from pipeline.io import InputError, atomic_write
@@ -132,11 +132,8 @@ class ExportedModel:
 
 
 def has_files(layout: Layout, name: str) -> bool:
-    """Return whether all files that a model is exported from are there."""
+    """Return whether all files of its own that a model is exported from are there."""
     needed = [
-        PREPARED,
-        DESCRIPTION,
-        DUPLICATES,
         layout.model(name) / "model.onnx",
         layout.predictions(name),
         layout.curves(name),

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.config import FRONTIER, ROOT, Layout, Pipeline, load_all
-from pipeline.dvc_modules import Repo
-from pipeline.io import write_text
+from pipeline.dvc_modules import DvcException, Repo
+from pipeline.io import InputError, write_text
 from pipeline.predict.images import PREPARED
 from pipeline.programs import current_commit
 from pipeline.publish.card import model_card
@@ -59,7 +59,10 @@ def write_site(folder: Path, names: Sequence[str] | None, try_page: bool, remote
         pages.append(_write_try_page(folder, models))
     if remote:
         with Repo(config={"remote": {REMOTE: {"url": str(folder.resolve() / "dvc")}}}) as repo:
-            repo.push(remote=REMOTE)
+            try:
+                repo.push(remote=REMOTE)
+            except DvcException as error:
+                raise InputError(f"--remote: expected that DVC copies data and models, found: {error}") from error
     landing_page = render(
         "index.html.j2",
         project=Path.cwd().name,
