@@ -104,6 +104,11 @@ def test_light_from_one_side_is_evened() -> None:
     assert np.median(fit_content(evened, SHAPE, 1.0)) == pytest.approx(60, abs=1)
 
 
+def test_the_light_of_a_line_is_left_as_it_is() -> None:
+    line = np.linspace(180, 240, 60).astype(np.uint8).reshape(60, 1, 1)
+    np.testing.assert_array_equal(even_light(line), line)
+
+
 @pytest.mark.parametrize("name", ["plain", "cluttered"])
 def test_other_backgrounds_are_left_as_they_are(name: str) -> None:
     pixels = np.random.default_rng(0).integers(100, 110 if name == "plain" else 200, (40, 50, 3)).astype(np.uint8)

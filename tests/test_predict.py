@@ -600,7 +600,17 @@ def test_a_model_of_images_that_no_file_holds_is_refused(tmp_path: Path) -> None
         OnnxModel(tmp_path / "model.onnx", 10)
 
 
-def test_weights_in_another_file_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_of_a_fixed_number_of_images_is_refused(tmp_path: Path) -> None:
+    write_onnx(tmp_path / "model.onnx", weights_of(0))
+    model = onnx.load(tmp_path / "model.onnx")
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(InputError, match=r"model.onnx: found .*\[1, 28, 28, 1\].*, expected float pixels \(n, "):
+        OnnxModel(tmp_path / "model.onnx", 10)
+
+
+def test_weights_outside_the_folder_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "secret").write_bytes(weights_of(0).tobytes())
     write_onnx(tmp_path / "models/model.onnx", weights_of(0))

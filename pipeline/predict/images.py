@@ -110,9 +110,9 @@ def even_light(pixels: Images) -> Images:
     image is returned as it is.
     """
     edge = border(pixels)
-    if _is_plain(edge - np.median(edge, axis=0)):
-        return pixels
     height, width = pixels.shape[:2]
+    if _is_plain(edge - np.median(edge, axis=0)) or min(height, width) < 2:  # a line has no plane
+        return pixels
     rows = np.linspace(-1, 1, height, dtype=np.float32)[:, np.newaxis, np.newaxis]
     columns = np.linspace(-1, 1, width, dtype=np.float32)[:, np.newaxis]
     places = [border(np.broadcast_to(values, (height, width, 1))) for values in (rows, columns)]

@@ -99,7 +99,7 @@ class Metadata(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: Printable
-    class_names: Annotated[Json[list[Printable]], AfterValidator(_distinct)]
+    class_names: Annotated[Json[list[Annotated[str, Field(min_length=1)]]], AfterValidator(_distinct)]
     background: Annotated[Literal["dark", "light"] | None, EmptyIsNone]
     content_extent: Annotated[Annotated[float, Field(gt=0, le=1)] | None, EmptyIsNone]
 
@@ -139,8 +139,8 @@ class OnnxModel:
         values = (*self._session.get_inputs(), *self._session.get_outputs())
         match found := [(value.name, value.type, value.shape) for value in values]:
             case [
-                ("pixels", "tensor(float)", [_, int() as height, int() as width, int() as channels]),
-                ("probabilities", "tensor(float)", [_, int() as classes]),
+                ("pixels", "tensor(float)", [str() | None, int() as height, int() as width, int() as channels]),
+                ("probabilities", "tensor(float)", [str() | None, int() as classes]),
             ] if channels in MODES:
                 return (height, width, channels), classes
         expected = "float pixels (n, height, width, 1 or 3 channels) and probabilities (n, classes)"
