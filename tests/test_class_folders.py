@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
@@ -331,6 +332,16 @@ def test_up_to_twenty_spoilt_images_are_named_at_once(spoilt: int) -> None:
     names = [f"data/local/train/cat/c{number:02}.png" for number in range(min(spoilt, 20))]
     assert [line.split(":")[0] for line in lines[: len(names)]] == names
     assert lines[len(names) :] == ["stopped after 20 faults"] * (spoilt >= 20)
+
+
+def test_twenty_faults_are_the_limit_in_all_folders_together() -> None:
+    for name, number in product(("cat", "dog"), range(22)):
+        (TRAIN / name / f"folder{number:02}").mkdir()
+    with pytest.raises(InputError) as error:
+        read(FOLDERS)
+    lines = str(error.value).splitlines()
+    assert all(line.startswith("data/local/train/cat/folder") for line in lines[:20])
+    assert lines[20:] == ["stopped after 20 faults"]
 
 
 def test_all_that_is_wrong_with_the_folders_is_named_at_once() -> None:

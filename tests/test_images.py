@@ -163,6 +163,12 @@ def values_of(bits: int) -> Callable[[Path], None]:
     return save
 
 
+def transparent_value(path: Path) -> None:
+    """Save 16-bit greys whose value 0 is transparent."""
+    wide = Image.fromarray(np.asarray(GRADIENT).astype(np.uint16) * 256)
+    wide.save(path, transparency=0)
+
+
 def drawing(ink: int) -> Callable[[Path], None]:
     """Save a gradient as transparency of one ink."""
 
@@ -188,6 +194,7 @@ UNUSUAL: dict[str, tuple[str, Callable[[Path], None], npt.NDArray[np.int64]]] = 
     "8 bits in 16": ("image.png", values_of(8), PIXELS),
     "12 bits in 16": ("image.png", values_of(12), PIXELS),
     "16 bits": ("image.png", values_of(16), PIXELS),
+    "16 bits with a transparent value": ("image.png", transparent_value, np.where(PIXELS == 0, 255, PIXELS)),
     "a black drawing on transparency": ("image.png", drawing(0), 255 - PIXELS),
     "a white drawing on transparency": ("image.png", drawing(255), PIXELS),
 }

@@ -36,6 +36,8 @@ class Faults:
         try:
             yield
         except InputError as error:
+            if len(self._messages) > MOST_FAULTS:
+                raise  # a block inside this one found the twentieth
             self._messages.append(str(error))
             if len(self._messages) == MOST_FAULTS:
                 self._messages.append(f"stopped after {MOST_FAULTS} faults")

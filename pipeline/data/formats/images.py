@@ -163,12 +163,22 @@ def _flatten(image: Image.Image, mode: Literal["L", "RGB"], factor: int, ground:
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         if depth:
-            strip = Image.fromarray((np.asarray(strip).astype(np.uint32) >> (depth - 8)).astype(np.uint8))
+            strip = _eight_bits(strip, depth)
         if strip.has_transparency_data:
             strip = strip.convert("RGBA")
             strip = Image.alpha_composite(Image.new("RGBA", strip.size, ground), strip)
         picture.paste(strip.convert(mode).reduce(factor), (0, top // factor))
     return picture
+
+
+def _eight_bits(image: Image.Image, depth: int) -> Image.Image:
+    """Return a grey image of `depth` bits in 8 bits, with the transparency of its one transparent value, if any."""
+    values = np.asarray(image).astype(np.uint32)
+    grey = Image.fromarray((values >> (depth - 8)).astype(np.uint8))
+    transparent = image.info.get("transparency")
+    if transparent is None:
+        return grey
+    return Image.merge("LA", (grey, Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))))
 
 
 def _depth(image: Image.Image) -> int | None:
