@@ -150,6 +150,13 @@ def test_a_commit_that_was_pushed_over_is_not_commented(github: Forge, capsys: p
     assert "nothing is posted" in capsys.readouterr().out
 
 
+def test_two_pull_requests_of_one_commit_are_not_commented(github: Forge, capsys: pytest.CaptureFixture[str]) -> None:
+    github.pulls.append({"number": 13, "head": {"sha": COMMIT}})  # into another branch, with another base
+    main()
+    assert github.changes == []
+    assert "nothing is posted" in capsys.readouterr().out
+
+
 def test_a_fork_that_is_gone_is_not_commented(github: Forge, tmp_path: Path) -> None:
     event(
         tmp_path, {"head_repository": None, "head_branch": "x", "head_sha": COMMIT, "html_url": "https://forge.example"}

@@ -116,7 +116,7 @@ def main() -> None:
         text = read_comment(path)
         request = _gitlab() if "GITLAB_CI" in os.environ else _github()
         if request is None:
-            print("No open pull request is at this commit any more: nothing is posted.")
+            print("Found no or several open pull requests at this commit, expected one: nothing is posted.")
             return
         print(post(request, text))
     except FileNotFoundError:
@@ -178,7 +178,10 @@ def _user(api: Api) -> str:
 
 
 def _github() -> Request | None:
-    """Return the open pull request whose head is the commit of the run in the event; None without one."""
+    """Return the open pull request whose head is the commit of the run in the event; None without exactly one.
+
+    The event does not tell into which branch the run's pull request is to be merged, if there are several.
+    """
     repository = os.environ["GITHUB_REPOSITORY"]
     api = Api(os.environ["GITHUB_API_URL"], "Authorization", f"Bearer {os.environ['GITHUB_TOKEN']}")
     run = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))["workflow_run"]
@@ -186,12 +189,12 @@ def _github() -> Request | None:
     if fork is None:  # deleted since
         return None
     query = urllib.parse.urlencode({"state": "open", "head": f"{fork['owner']['login']}:{run['head_branch']}"})
-    for pull in api.all(f"repos/{repository}/pulls?{query}"):
-        if pull["head"]["sha"] == commit:
-            issues = f"repos/{repository}/issues"
-            comments, comment = f"{issues}/{int(pull['number'])}/comments", f"{issues}/comments/{{id}}"
-            return Request(api, comments, comment, "PATCH", _origin(run["html_url"], commit))
-    return None
+    found = [pull for pull in api.all(f"repos/{repository}/pulls?{query}") if pull["head"]["sha"] == commit]
+    if len(found) != 1:
+        return None
+    issues = f"repos/{repository}/issues"
+    comments, comment = f"{issues}/{int(found[0]['number'])}/comments", f"{issues}/comments/{{id}}"
+    return Request(api, comments, comment, "PATCH", _origin(run["html_url"], commit))
 
 
 def _gitlab() -> Request:
