@@ -73,8 +73,10 @@ accept-comments: setup
 
 # Once in each clone: git merges dvc.lock by stage.
 merge-driver:
+	python -c 'import ruamel.yaml'   # otherwise the driver would fail in each merge
 	git config merge.dvc-lock.driver "'$$(command -v python)' tools/merge_lock.py %O %A %B %P"
-	echo 'dvc.lock merge=dvc-lock' >>"$$(git rev-parse --git-path info/attributes)"
+	line='dvc.lock merge=dvc-lock' file=$$(git rev-parse --git-path info/attributes); \
+	    grep --quiet --line-regexp --no-messages "$$line" "$$file" || echo "$$line" >>"$$file"
 
 clean:
 	rm -rf .venv dvclive

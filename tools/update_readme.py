@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.config import ROOT, Layout, Pipeline, load_all
-from pipeline.io import require_output, run, write_text
+from pipeline.io import InputError, require_output, run, write_text
 from pipeline.report.tables import escape_markdown, percent
 
 README = Path("README.md")
@@ -69,6 +69,8 @@ def fill(text: str, sections: Mapping[str, str]) -> str:
 def sections() -> dict[str, str]:
     """Build all sections of the README from the committed results."""
     root, *others = (load_table(layout, pipeline) for layout, pipeline in load_all())
+    if root.empty:
+        raise InputError("reports/results.csv: found no model of params.yaml; run `dvc repro report`")
     table = pd.concat([root, *others]).sort_values("accuracy", ascending=False)
     frontier = sum(map(training_minutes, others))
     return {
