@@ -41,11 +41,11 @@ def test_every_result_is_generated() -> None:
 def test_the_full_table_is_that_of_the_committed_results() -> None:
     lines = re.findall(r"^\| (.*) \|$", Path("docs/results.md").read_text(encoding="utf-8"), re.MULTILINE)
     header, *rows = ([cell.strip() for cell in line.split("|")] for line in lines)
-    table = pd.DataFrame(rows, columns=header).set_index("Model")
+    table = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
     results = pd.read_csv("reports/results.csv")
-    assert sorted(table.index) == sorted(f"`{name}`" for name in results["model"])
+    assert sorted(table) == sorted(f"`{name}`" for name in results["model"])
     for result in results.to_dict("records"):
-        row = table.loc[f"`{result['model']}`"]
+        row = table[f"`{result['model']}`"]
         scores = [result[f"accuracy{part}"] for part in ("", "_std", "_low", "_high")]
         shown = [f"{100 * score:.2f}" for score in scores if pd.notna(score)]
         assert re.findall(r"\d+\.\d+", row["Test accuracy (95 % interval)"]) == shown
