@@ -64,6 +64,13 @@ def test_what_a_branch_left_is_read_by_the_tool_alone() -> None:
     assert read(Path(".gitlab-ci.yml"))["comment"]["script"] == ["python3 tools/post_comment.py review.md"]
 
 
+def test_a_review_that_fails_keeps_what_it_trained() -> None:
+    steps = read(Path(".github/workflows/review.yml"))["jobs"]["review"]["steps"]
+    restore, save = (step for step in steps if "/cache/" in step.get("uses", ""))
+    assert save["if"].startswith("always()")
+    assert save["with"] == {"path": restore["with"]["path"], "key": "${{ steps.cache.outputs.cache-primary-key }}"}
+
+
 def test_both_reviews_run_the_stages_that_train_nothing() -> None:
     gitlab = read(Path(".gitlab-ci.yml"))["review"]
     steps = read(Path(".github/workflows/review.yml"))["jobs"]["review"]["steps"]
