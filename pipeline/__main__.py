@@ -1,4 +1,4 @@
-"""The commands for users: ``python -m pipeline COMMAND``."""
+"""Run a command for users: ``python -m pipeline COMMAND``."""
 
 import os
 import sys

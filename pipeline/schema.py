@@ -1,4 +1,4 @@
-"""The command ``schema``: JSON Schemas of the parameter files, with which editors complete, explain and check them."""
+"""Write JSON Schemas of the parameter files, by which editors complete, explain and check them."""
 
 import json
 from argparse import ArgumentParser, Namespace

@@ -1,4 +1,4 @@
-"""The command ``track``: send finished trainings to TensorBoard or MLflow.
+"""Send finished trainings to TensorBoard or MLflow.
 
 It reads what training and evaluation left, so it also works for results that DVC restored from its cache, which no
 callback sees, and nothing is trained.

@@ -1,4 +1,4 @@
-"""scikit-learn's digits in the three forms that the pipeline reads, as an example: ``python -m tools.digits``.
+"""Write scikit-learn's digits in the three forms that the pipeline reads, as an example: ``python -m tools.digits``.
 
 They are 1,797 images of 8 × 8 pixels and 17 greys, written by 43 people; the last 360 are test images. All forms have
 the images in one order, class by class.

@@ -1,1 +1,1 @@
-"""The command ``predict``: predict the class of test images or of image files."""
+"""Predict the class of test images or of image files."""

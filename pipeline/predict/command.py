@@ -1,4 +1,4 @@
-"""The command ``predict``.
+"""Run the command ``predict``.
 
 Neither Keras nor TensorFlow is imported. What only some calls need is imported where they need it, so that one image
 takes about a second.

@@ -1,1 +1,1 @@
-"""The command ``publish``: write the models, their cards and a page to try one, for use elsewhere."""
+"""Write models, their cards and a page to try one, for use elsewhere."""

@@ -1,4 +1,4 @@
-"""The command ``publish``.
+"""Run the command ``publish``.
 
 The files record the commit. As a stage, it would become stale with every commit.
 """

@@ -1,4 +1,4 @@
-"""The command ``review``.
+"""Run the command ``review``.
 
 What takes long to import, such as DVC, is imported when a review runs, since other commands need not wait for it.
 """

@@ -1,4 +1,4 @@
-"""The command ``sweep``: run a sweep from its file to its table, its figures and its best trial.
+"""Run the command ``sweep``: from a sweep's file to its table, its figures and its best trial.
 
 What takes seconds to import is imported when a sweep runs, since other commands need not wait for it.
 """
