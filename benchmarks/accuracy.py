@@ -90,7 +90,8 @@ def main() -> None:
     machine = about["machine"]
     text = (
         f"{accuracy_markdown(trainings)}\nMeasured at commit {commit()} on {machine['cores']} cores of "
-        f"{machine['processor']}; the least of {options.rounds} rounds.\n"
+        f"{machine['processor']}, by epochs of {trainings['images'].max():,} images; "
+        f"the least of {options.rounds} rounds.\n"
     )
     put_into_page("accuracy", text)
     print(text)
