@@ -32,8 +32,9 @@ def write_report(folder: Path, sweep: Sweep, results: Sequence[TrialResult | Pru
     if sweep.search:
         write_png(folder / "settings.png", accuracy_by_value(ended, sweep.search, best))
         return
-    for setting in sweep.grid or ():
-        write_png(folder / "curves" / f"{setting}.png", curves_by_value(ended, setting, best))
+    for setting, values in (sweep.grid or {}).items():
+        if len(values) > 1:
+            write_png(folder / "curves" / f"{setting}.png", curves_by_value(ended, setting, best))
 
 
 def trials_table(results: Sequence[TrialResult | PrunedTrial], best: TrialResult) -> pd.DataFrame:
