@@ -552,7 +552,7 @@ def test_ctrl_c_takes_one_line_and_status_130(trained: Trained) -> None:
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
         _, error = process.communicate()
-    assert process.returncode == 130
+    assert process.returncode == 130, error
     assert error.strip().startswith("interrupted; ")
     assert error.strip().count("\n") == 0
 
